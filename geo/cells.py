@@ -1,0 +1,11 @@
+"""H3 cells as the 64-bit integers that are stored and compared (https://h3geo.org)."""
+
+import h3.api.basic_int as h3
+
+STORED_RESOLUTION = 12
+"""Resolution of the cell on each row: edges of about ten metres, finer than any map draws."""
+
+
+def cell_at(lat: float, lon: float, resolution: int = STORED_RESOLUTION) -> int:
+    """The cell that holds a point (degrees) at a resolution of 0 to 15, as an integer."""
+    return int(h3.latlng_to_cell(lat, lon, resolution))

@@ -1,0 +1,90 @@
+"""Connections: one engine of the application role, and the one way to open a unit of work."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from open311.errors import Busy
+from open311.secrets import role_password
+from open311.settings import Settings
+
+ROLES = ("app", "map")
+_SET_TENANT = text("select set_config('app.jurisdiction', :jurisdiction_id, true)")
+
+
+def owner_url(settings: Settings) -> URL:
+    """The URL of the owner of the schema: for migrations and nothing else."""
+    return make_url(settings.database_url).set(drivername="postgresql+asyncpg")
+
+
+def role_url(settings: Settings, role: str) -> URL:
+    """The URL of one of ROLES: its name is the database's with the role's appended."""
+    owner = owner_url(settings)
+    return owner.set(
+        username=f"{owner.database}_{role}", password=role_password(settings.secret_keys[-1], role)
+    )
+
+
+class Database:
+    """The application role's pool. It owns nothing, and sees one jurisdiction at a time."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    @asynccontextmanager
+    async def begin(self, jurisdiction_id: str) -> AsyncIterator[AsyncConnection]:
+        """One transaction that sees this jurisdiction's rows only (row-level security).
+
+        The setting is local to the transaction: a session-level one leaks to the next client
+        of a pooled connection. Raises Busy when no connection comes free in time.
+        """
+        async with self._transaction() as connection:
+            await connection.execute(_SET_TENANT, {"jurisdiction_id": jurisdiction_id})
+            yield connection
+
+    @asynccontextmanager
+    async def shared(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction without a tenant: the list of jurisdictions, and the task queue's calls."""
+        async with self._transaction() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        connection = self.engine.connect()
+        try:
+            await connection.start()
+        except (PoolTimeout, OSError) as error:
+            raise Busy("The database is busy or away. Try again in a moment.") from error
+        try:
+            async with connection.begin():
+                yield connection
+        finally:
+            await connection.close()
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def connect(settings: Settings, role: str = "app") -> Database:
+    """Make the pool of a role; nothing is opened before the first use."""
+    return Database(
+        create_async_engine(
+            role_url(settings, role),
+            pool_size=settings.pool_size,
+            max_overflow=0,
+            pool_timeout=settings.pool_wait_seconds,
+            pool_pre_ping=False,
+            connect_args={
+                "server_settings": {
+                    "statement_timeout": f"{settings.statement_seconds}s",
+                    "idle_in_transaction_session_timeout": "60s",
+                    "application_name": f"open311-{role}",
+                    "jit": "off",
+                },
+                "timeout": settings.pool_wait_seconds,
+            },
+        )
+    )

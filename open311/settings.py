@@ -1,0 +1,198 @@
+"""The one place that reads the environment: every setting, its default, its bounds and its meaning."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+Natural = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message is a sentence for the operator."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything an operator can set. The environment variable is the field's name in capitals."""
+
+    host: Annotated[str, Meta(description="Address the server listens on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="Port the server listens on.")] = 8311
+    public_url: Annotated[
+        str,
+        Meta(description="Address that clients use, without a trailing slash; links are made of it."),
+    ] = ""
+    database_url: Annotated[
+        str,
+        Meta(
+            description="PostgreSQL with PostGIS, as a role that may create tables and roles: "
+            "`postgresql://user:password@host:5432/name`. Unset: a private cluster under `VAR_DIR`."
+        ),
+    ] = ""
+    redis_url: Annotated[
+        str, Meta(description="`redis://host:6379/0`. Unset: a private Redis under `VAR_DIR`.")
+    ] = ""
+    media_url: Annotated[
+        str,
+        Meta(
+            description="Where photos are kept: `file:///path` or `s3://bucket/prefix` (with the usual "
+            "`AWS_*` variables for keys, region and endpoint). Unset: `VAR_DIR/media`."
+        ),
+    ] = ""
+    var_dir: Annotated[str, Meta(description="Folder of the embedded services and their data.")] = "var"
+    secret_keys: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Secrets of at least 32 characters, newest first, that personal data is encrypted "
+            "with; older ones still decrypt. Required with `DATABASE_URL`; otherwise kept in `VAR_DIR`."
+        ),
+    ] = ()
+    web_processes: Annotated[Positive, Meta(description="Web processes.")] = 1
+    worker_processes: Annotated[
+        Natural, Meta(description="Queue workers beside the web processes of `open311 serve`.")
+    ] = 1
+    drain_seconds: Annotated[
+        Positive, Meta(description="How long a stop waits for requests and tasks under way.")
+    ] = 10
+    log_format: Annotated[
+        Literal["auto", "text", "json"],
+        Meta(description="`auto` is text on a terminal and JSON elsewhere."),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")
+    ] = "info"
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."),
+    ] = ()
+    pool_size: Annotated[
+        Positive, Meta(description="Database connections of one process, at most.")
+    ] = 10
+    pool_wait_seconds: Annotated[
+        Positive, Meta(description="Wait for a free connection before answering 503.")
+    ] = 5
+    statement_seconds: Annotated[
+        Positive, Meta(description="Time limit of one SQL statement of the server.")
+    ] = 5
+    max_form_bytes: Annotated[
+        Positive, Meta(description="Largest URL-encoded or JSON body of a POST.")
+    ] = 262_144
+    max_form_fields: Annotated[Positive, Meta(description="Most fields of a POST.")] = 500
+    max_upload_bytes: Annotated[
+        Positive, Meta(description="Largest multipart body, photos included.")
+    ] = 15_728_640
+    max_media_files: Annotated[Positive, Meta(description="Most photos of one report.")] = 8
+    max_image_pixels: Annotated[
+        Positive, Meta(description="Largest photo that is decoded, in pixels.")
+    ] = 40_000_000
+    max_media_side: Annotated[
+        Positive, Meta(description="Longest side of a stored photo, in pixels; larger ones shrink.")
+    ] = 2560
+    thumbnail_side: Annotated[Positive, Meta(description="Longest side of a thumbnail.")] = 400
+    media_fetch_hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="Hosts that photos named by `media_url` are copied from; no others ever."),
+    ] = ()
+    max_description: Annotated[
+        Positive, Meta(description="Longest description of a request, in characters.")
+    ] = 4000
+    max_page_size: Annotated[Positive, Meta(description="Most requests in one answer.")] = 1000
+    max_range_days: Annotated[
+        Positive, Meta(description="Longest span of `start_date` to `end_date`.")
+    ] = 90
+    max_bulk_rows: Annotated[
+        Positive, Meta(description="Most rows of one bulk download page.")
+    ] = 100_000
+    duplicate_metres: Annotated[
+        Positive, Meta(description="How near an open request is a possible duplicate.")
+    ] = 100
+    duplicate_days: Annotated[
+        Positive, Meta(description="How recent an open request is a possible duplicate.")
+    ] = 30
+    idempotency_hours: Annotated[
+        Positive, Meta(description="How long an `Idempotency-Key` is remembered.")
+    ] = 24
+    rate_window_seconds: Annotated[
+        Positive, Meta(description="Window of all rate limits.")
+    ] = 60
+    rate_address: Annotated[
+        Positive, Meta(description="Requests of one address without a key, a window.")
+    ] = 600
+    rate_standard: Annotated[
+        Positive, Meta(description="Requests of a key of class `standard`, a window.")
+    ] = 300
+    rate_high: Annotated[
+        Positive, Meta(description="Requests of a key of class `high`, a window.")
+    ] = 6000
+    rate_key_requests: Annotated[
+        Positive, Meta(description="API key applications of one address, a window.")
+    ] = 5
+    rate_exempt: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks without an address limit, and where the demo key has none."),
+    ] = ("127.0.0.0/8", "::1/128")
+    task_lease_seconds: Annotated[
+        Positive, Meta(description="A task whose worker died is tried again after this.")
+    ] = 60
+    task_attempts: Annotated[
+        Positive, Meta(description="Tries of a task before it is set aside as dead.")
+    ] = 10
+
+    @property
+    def address(self) -> str:
+        """The URL that clients reach the server at, without a trailing slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Build the settings from environment variables; an empty one counts as unset.
+
+    Raises SettingsError with one sentence that names the variable.
+    """
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    given: dict[str, object] = {}
+    for name, field in fields.items():
+        text = environment.get(name.upper(), "").strip()
+        if not text:
+            continue
+        many = isinstance(field.default, tuple)
+        given[name] = [part.strip() for part in text.split(",") if part.strip()] if many else text
+    for name, value in given.items():
+        try:
+            msgspec.convert({name: value}, Settings, strict=False)
+        except msgspec.ValidationError as error:
+            reason = str(error).partition(" - at")[0]
+            raise SettingsError(f"{name.upper()}={environment[name.upper()]!r}: {reason}.") from None
+    settings = msgspec.convert(given, Settings, strict=False)
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what would only fail later, in the middle of somebody's request."""
+    for name in ("trusted_proxies", "rate_exempt"):
+        for network in getattr(settings, name):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise SettingsError(f"{name.upper()}: {error}.") from None
+    _check_url("PUBLIC_URL", settings.public_url, ("http", "https"))
+    _check_url("DATABASE_URL", settings.database_url, ("postgresql", "postgres"))
+    _check_url("REDIS_URL", settings.redis_url, ("redis", "rediss", "unix"))
+    _check_url("MEDIA_URL", settings.media_url, ("file", "s3"))
+    for key in settings.secret_keys:
+        if len(key) < 32:
+            raise SettingsError("SECRET_KEYS: each must have at least 32 characters.")
+    if settings.database_url and not settings.secret_keys:
+        raise SettingsError(
+            "SECRET_KEYS must be set when DATABASE_URL is: personal data is encrypted with it."
+        )
+
+
+def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
+    if url and urlsplit(url).scheme not in schemes:
+        raise SettingsError(f"{name} must begin with {' or '.join(f'{s}://' for s in schemes)}.")

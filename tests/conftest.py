@@ -1,0 +1,97 @@
+"""One migrated database for the whole run; each test has a jurisdiction of its own.
+
+Isolation is the product's own tenancy: tests commit for real, and see nothing of each other.
+"""
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+import sqlalchemy
+from litestar import Litestar
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from open311 import catalogue, db, embedded
+from open311.app import create_app
+from open311.db import Database
+from open311.migrate import migrate
+from open311.settings import Settings, from_environment
+
+CITY = Path(__file__).parent / "city.yaml"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings with a real PostgreSQL and Redis: those of the environment, or private ones."""
+    given = from_environment(os.environ)
+    folder = str(tmp_path_factory.mktemp("var"))
+    given = msgspec.structs.replace(given, var_dir=folder, media_url=f"file://{folder}/media")
+    with embedded.running(given) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def settings(services: Settings) -> Iterator[Settings]:
+    """Settings of a new, migrated database that goes away with the run."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin = db.owner_url(services)
+    asyncio.run(_run_sql(admin, f"create database {name}"))
+    url = admin.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
+    made = msgspec.structs.replace(services, database_url=url)
+    asyncio.run(migrate(made))
+    yield made
+    asyncio.run(_run_sql(admin, f"drop database {name} with (force)"))
+    for role in db.ROLES:
+        asyncio.run(_run_sql(admin, f"drop role {name}_{role}"))
+
+
+async def _run_sql(url: sqlalchemy.URL, statement: str) -> None:
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql(statement)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The application role's connections, as the server has them."""
+    made = db.connect(settings)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def city(database: Database) -> str:
+    """A jurisdiction for one test, with the services of `city.yaml`; its key is `key-CITY`."""
+    jurisdiction_id = f"{uuid.uuid4().hex[:12]}.test"
+    read = catalogue.read(CITY)
+    renamed = msgspec.structs.replace(read, jurisdiction_id=jurisdiction_id)
+    await catalogue.load(database, renamed)
+    return jurisdiction_id
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[Litestar]:
+    """The server with its connections open."""
+    made = create_app(settings)
+    async with made.lifespan():
+        yield made
+
+
+@pytest.fixture
+async def client(app: Litestar, city: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the test's own jurisdiction: paths are relative to its GeoReport base URL."""
+    transport = httpx.ASGITransport(app, client=("203.0.113.9", 50000))
+    base = f"http://open311.test/open311/{city}/v2"
+    async with httpx.AsyncClient(transport=transport, base_url=base) as made:
+        yield made
