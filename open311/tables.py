@@ -10,7 +10,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -24,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData(
@@ -48,9 +47,11 @@ class TransactionId(UserDefinedType[str]):
 
 
 def instant(name: str, *, null: bool = False, now: bool = False) -> Column[object]:
-    """A point in time, stored in UTC."""
+    """A point in time, stored in UTC; those that clients see (`_datetime`) in whole seconds."""
     default = func.now() if now else None
-    return Column(name, DateTime(timezone=True), nullable=null, server_default=default)
+    seconds = name.endswith("_datetime") or name == "changeset"
+    kind = TIMESTAMP(timezone=True, precision=0 if seconds else None)
+    return Column(name, kind, nullable=null, server_default=default)
 
 
 def tenant() -> Column[str]:
@@ -149,7 +150,13 @@ service_request = Table(
     Column("geom", Geometry("POINT", 4326, spatial_index=False)),
     Column("quadkey", BigInteger, comment="Morton key of the point at zoom 24"),
     Column("h3", BigInteger, comment="H3 cell of the point at resolution 12"),
-    Column("media_url", Text),
+    Column(
+        "media_urls",
+        ARRAY(Text),
+        nullable=False,
+        server_default=EMPTY_LIST,
+        comment="ours as paths (`/media/...`), those that a client named as they came",
+    ),
     Column("attributes", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     Column("channel", Text, nullable=False, server_default="open311"),
     Column("language", Text),
@@ -199,7 +206,7 @@ request_update = Table(
     Column("service_request_id", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("description", Text),
-    Column("media_url", Text),
+    Column("media_urls", ARRAY(Text), nullable=False, server_default=EMPTY_LIST),
     instant("updated_datetime", now=True),
     instant("created_at", now=True),
     Column("key_id", Text, comment="the API key that posted it; null for our own"),

@@ -1,0 +1,17 @@
+"""Identifiers that people read over the phone and nobody can guess."""
+
+import secrets
+
+# Crockford's base 32 (https://www.crockford.com/base32.html): no I, L, O or U.
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def short() -> str:
+    """A service_request_id: forty random bits as `XXXX-XXXX`; taken ones are to be redrawn."""
+    letters = "".join(secrets.choice(ALPHABET) for _ in range(8))
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+def long() -> str:
+    """An id that is never spoken (tokens, updates, reporters): 130 random bits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(26))
