@@ -1,0 +1,82 @@
+"""The municipalities that one installation serves, found by the standard's `jurisdiction_id`."""
+
+import time
+from datetime import datetime
+from typing import Annotated, Literal
+from weakref import WeakKeyDictionary
+
+import msgspec
+from msgspec import Meta, Struct
+from sqlalchemy import text
+
+from open311.db import Database
+from open311.errors import NotFound
+
+_COLUMNS = "jurisdiction_id, name, time_zone, languages, contact, settings, changeset, test_of"
+_FIND = text(f"select {_COLUMNS} from jurisdiction where jurisdiction_id = :jurisdiction_id")  # noqa: S608
+_LIST = text(f"select {_COLUMNS} from jurisdiction order by jurisdiction_id")  # noqa: S608
+
+CACHE_SECONDS = 3.0
+
+
+class JurisdictionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a municipality decides for itself; its catalogue says it."""
+
+    outside_boundary: Annotated[
+        Literal["reject", "accept"],
+        Meta(description="What becomes of a report whose point lies outside the boundary."),
+    ] = "reject"
+
+
+class Jurisdiction(Struct, frozen=True):
+    """One municipality. Its boundary stays in the database: what needs it is asked there."""
+
+    jurisdiction_id: str
+    name: str
+    time_zone: str
+    languages: list[str]
+    contact: str
+    settings: JurisdictionSettings
+    changeset: datetime
+    test_of: str | None
+    """The jurisdiction that this one is the test endpoint of, if it is one."""
+
+
+# Every call looks its jurisdiction up, and the answer hardly ever changes: what was found is kept
+# for CACHE_SECONDS, so a changed catalogue is in force everywhere after those. Only what exists is
+# kept, so strangers asking for made-up names cannot fill the memory.
+_found: WeakKeyDictionary[Database, dict[str, tuple[float, Jurisdiction]]] = WeakKeyDictionary()
+
+
+async def find(db: Database, jurisdiction_id: str) -> Jurisdiction:
+    """One jurisdiction, in whatever case its id is written. Raises NotFound."""
+    jurisdiction_id = jurisdiction_id.strip().lower()
+    known = _found.setdefault(db, {})
+    until, jurisdiction = known.get(jurisdiction_id, (0.0, None))
+    if jurisdiction is None or until < time.monotonic():
+        jurisdiction = await _read(db, jurisdiction_id)
+        known[jurisdiction_id] = time.monotonic() + CACHE_SECONDS, jurisdiction
+    return jurisdiction
+
+
+async def list_all(db: Database) -> list[Jurisdiction]:
+    """Every jurisdiction, the test endpoints (`test_of` is set) too, ordered by id."""
+    async with db.shared() as connection:
+        rows = (await connection.execute(_LIST)).mappings().all()
+    return [msgspec.convert(dict(row), Jurisdiction) for row in rows]
+
+
+def test_id(jurisdiction_id: str) -> str:
+    """The id of a jurisdiction's test endpoint."""
+    return f"test.{jurisdiction_id}"
+
+
+async def _read(db: Database, jurisdiction_id: str) -> Jurisdiction:
+    # PostgreSQL cannot even be asked for a text with a NUL in it.
+    if "\0" not in jurisdiction_id:
+        async with db.shared() as connection:
+            found = await connection.execute(_FIND, {"jurisdiction_id": jurisdiction_id})
+        row = found.mappings().one_or_none()
+        if row is not None:
+            return msgspec.convert(dict(row), Jurisdiction)
+    raise NotFound(f"jurisdiction_id {jurisdiction_id[:80]!r} does not exist here.")
