@@ -1,6 +1,8 @@
 """H3 cells as the 64-bit integers that are stored and compared (https://h3geo.org)."""
 
 import h3.api.basic_int as h3
+import numpy as np
+from numpy.typing import NDArray
 
 STORED_RESOLUTION = 12
 """Resolution of the cell on each row: edges of about ten metres, finer than any map draws."""
@@ -9,3 +11,11 @@ STORED_RESOLUTION = 12
 def cell_at(lat: float, lon: float, resolution: int = STORED_RESOLUTION) -> int:
     """The cell that holds a point (degrees) at a resolution of 0 to 15, as an integer."""
     return int(h3.latlng_to_cell(lat, lon, resolution))
+
+
+def cells_at(
+    lat: NDArray[np.float64], lon: NDArray[np.float64], resolution: int = STORED_RESOLUTION
+) -> NDArray[np.int64]:
+    """The cells of many points (degrees, arrays of one length), as `cell_at` gives each."""
+    cells = (h3.latlng_to_cell(*point, resolution) for point in zip(lat, lon, strict=True))
+    return np.fromiter(cells, np.int64, len(lat))

@@ -1,0 +1,238 @@
+"""Bring past requests from files into a jurisdiction: by COPY, in chunks that go in whole."""
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import asyncpg
+import msgspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from ingest.history_files import Batch, Fault, HistoryFile, open_file
+from ingest.history_rows import FIELDS, Rules, check
+from open311.db import Database, owner_url
+from open311.errors import BadInput, NotFound
+from open311.settings import Settings
+
+_STAGING = text(Path(__file__).with_name("history_staging.sql").read_text())
+_INSERT = text(Path(__file__).with_name("history.sql").read_text())
+_TIME_ZONE = text("select time_zone from jurisdiction where jurisdiction_id = :jurisdiction_id")
+_SERVICES = text("""
+select service_code, service_name from service
+where jurisdiction_id = :jurisdiction_id
+order by active, service_code
+""")
+_CREATE_SERVICE = text("""
+insert into service (jurisdiction_id, service_code, service_name, "group", position)
+select :jurisdiction_id, :service_code, :service_code, '', coalesce(max(position), 0) + 1
+from service
+where jurisdiction_id = :jurisdiction_id
+""")
+_MOVE_CHANGESET = text("""
+update jurisdiction
+set changeset = greatest(date_trunc('second', now()), changeset + interval '1 second')
+where jurisdiction_id = :jurisdiction_id
+""")
+_RECORD = text("""
+insert into event (jurisdiction_id, kind, subject, actor, after)
+values (:jurisdiction_id, :kind, :subject, :actor, cast(:after as jsonb))
+""")
+_LONGEST_CODE = 100
+
+Progress = Callable[[int, int], None]
+"""Told how much is done, and of how much."""
+
+
+class Source(Struct, frozen=True):
+    """A file of history, and how to read it."""
+
+    path: Path
+    columns: Mapping[str, str] = {}
+    """The file's column for each field; a field that is not here has the column of its name."""
+    time_zone: str | None = None
+    """Of the dates that do not name their offset; by default the jurisdiction's."""
+    date_format: str | None = None
+    """As of strptime; by default ISO 8601."""
+    create_services: bool = False
+
+
+class Counts(Struct):
+    """What became of the rows: each is inserted, known already, or refused."""
+
+    inserted: int = 0
+    known: int = 0
+    refused: int = 0
+
+
+async def import_file(
+    db: Database,
+    jurisdiction_id: str,
+    source: Source,
+    report: Path,
+    actor: str = "operator",
+    progress: Progress = lambda _done, _size: None,
+) -> Counts:
+    """Take in a file's good rows; list the others, with line and reason, in the report (CSV).
+
+    Each chunk of rows is one transaction, and a row that is there already is left alone: after an
+    interruption the same call goes on. Raises BadInput for a file that cannot be read at all, and
+    NotFound for an unknown jurisdiction.
+    """
+    rules = await _rules(db, jurisdiction_id, source)
+    file = open_file(source.path)
+    columns = _columns(file, source)
+    counts = Counts()
+    await asyncio.to_thread(report.unlink, missing_ok=True)
+    try:
+        async for batch in _ahead(file.batches):
+            texts = _renamed(batch.rows, columns)
+            if source.create_services:
+                rules = await _create_services(db, jurisdiction_id, texts, rules, actor)
+            rows, refused = await asyncio.to_thread(check, texts, rules)
+            inserted = await store(db, jurisdiction_id, rows)
+            _list_faults(report, [*batch.faults, *refused])
+            counts.inserted += inserted
+            counts.known += len(rows) - inserted
+            counts.refused += len(batch.faults) + len(refused)
+            progress(batch.done, file.size)
+    finally:
+        await record(db, jurisdiction_id, source.path.name, actor, counts)
+    return counts
+
+
+async def store(db: Database, jurisdiction_id: str, rows: pd.DataFrame) -> int:
+    """Insert checked rows (the columns STORED) in one transaction; how many were new."""
+    if rows.empty:
+        return 0
+    content = await asyncio.to_thread(_as_csv, rows)
+    async with db.begin(jurisdiction_id) as connection:
+        # a chunk takes seconds, longer than any single request to the server may
+        await connection.execute(text("set local statement_timeout = '10min'"))
+        await connection.execute(_STAGING)
+        pooled = await connection.get_raw_connection()
+        driver: asyncpg.Connection = pooled.driver_connection
+        await driver.copy_to_table("history_row", source=io.BytesIO(content), format="csv")
+        done = await connection.execute(_INSERT, {"jurisdiction_id": jurisdiction_id})
+        return done.rowcount
+
+
+async def record(
+    db: Database, jurisdiction_id: str, subject: str, actor: str, counts: Counts
+) -> None:
+    """Log a run as one event: rows of history are too many for one each."""
+    event = {"kind": "requests.imported", "subject": subject, "actor": actor}
+    after = msgspec.json.encode(counts).decode()
+    async with db.begin(jurisdiction_id) as connection:
+        await connection.execute(
+            _RECORD, {"jurisdiction_id": jurisdiction_id, "after": after, **event}
+        )
+
+
+async def analyze(settings: Settings) -> None:
+    """Tell the planner of the new rows at once, as the owner: others may not."""
+    engine = create_async_engine(owner_url(settings), isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text("analyze service_request"))
+    await engine.dispose()
+
+
+async def _rules(db: Database, jurisdiction_id: str, source: Source) -> Rules:
+    async with db.begin(jurisdiction_id) as connection:
+        found = await connection.execute(_TIME_ZONE, {"jurisdiction_id": jurisdiction_id})
+        zone = found.scalar_one_or_none()
+        services = await _services(connection, jurisdiction_id)
+    if zone is None:
+        raise NotFound(f"jurisdiction_id {jurisdiction_id!r} does not exist here.")
+    try:
+        return Rules(ZoneInfo(source.time_zone or zone), source.date_format, services)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise BadInput(f"{source.time_zone} is no time zone of the tz database.") from None
+
+
+async def _services(connection: AsyncConnection, jurisdiction_id: str) -> dict[str, str]:
+    found = (await connection.execute(_SERVICES, {"jurisdiction_id": jurisdiction_id})).all()
+    names = {row.service_name: row.service_code for row in found}
+    return names | {row.service_code: row.service_code for row in found}
+
+
+def _columns(file: HistoryFile, source: Source) -> dict[str, str]:
+    """The file's column of each field that it has. Raises BadInput."""
+    here = ", ".join(file.columns)
+    for field, column in source.columns.items():
+        if field not in FIELDS:
+            raise BadInput(f"There is no field {field}; the fields are {', '.join(FIELDS)}.")
+        if column not in file.columns:
+            raise BadInput(f"{source.path} has no column {column}; its columns are {here}.")
+    named = {field: source.columns.get(field, field) for field in FIELDS}
+    columns = {field: column for field, column in named.items() if column in file.columns}
+    for needed in ("service_code", "requested_datetime"):
+        if needed not in columns:
+            raise BadInput(f"Say which column is the {needed}; {source.path} has {here}.")
+    return columns
+
+
+def _renamed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame({field: rows[column] for field, column in columns.items()})
+
+
+async def _ahead(batches: Iterator[Batch]) -> AsyncIterator[Batch]:
+    """The batches, each read while the one before it is being stored."""
+    reading = asyncio.create_task(asyncio.to_thread(next, batches, None))
+    try:
+        while batch := await reading:
+            reading = asyncio.create_task(asyncio.to_thread(next, batches, None))
+            yield batch
+    finally:
+        reading.cancel()
+
+
+async def _create_services(
+    db: Database, jurisdiction_id: str, texts: pd.DataFrame, rules: Rules, actor: str
+) -> Rules:
+    """Make a service of each code that the jurisdiction does not have yet."""
+    codes = {code.strip() for code in texts["service_code"].dropna().unique()}
+    new = sorted(c for c in codes - rules.services.keys() if c and _usable(c))
+    if not new:
+        return rules
+    names = {"jurisdiction_id": jurisdiction_id}
+    async with db.begin(jurisdiction_id) as connection:
+        for code in new:
+            await connection.execute(_CREATE_SERVICE, names | {"service_code": code})
+            event = {"kind": "service.added", "subject": code, "actor": actor, "after": None}
+            await connection.execute(_RECORD, names | event)
+        await connection.execute(_MOVE_CHANGESET, names)
+    return msgspec.structs.replace(rules, services={**rules.services, **{c: c for c in new}})
+
+
+def _usable(code: str) -> bool:
+    # a comma would end the code in the lists that filters take
+    return len(code) <= _LONGEST_CODE and code.isprintable() and "," not in code
+
+
+def _as_csv(rows: pd.DataFrame) -> bytes:
+    """CSV as COPY reads it: a null is nothing, an empty text is quoted."""
+    sink = io.BytesIO()
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    pyarrow.csv.write_csv(table, sink, pyarrow.csv.WriteOptions(include_header=False))
+    return sink.getvalue()
+
+
+def _list_faults(report: Path, faults: list[Fault]) -> None:
+    """Add refused rows to the report; without any there is no file."""
+    if not faults:
+        return
+    new = not report.exists()
+    with report.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(Fault.__struct_fields__)
+        faults.sort(key=lambda fault: fault.line)
+        writer.writerows(msgspec.structs.astuple(fault) for fault in faults)
