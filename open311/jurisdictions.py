@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 from msgspec import Meta, Struct
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from open311.db import Database
 from open311.errors import NotFound
@@ -15,6 +16,10 @@ from open311.errors import NotFound
 _COLUMNS = "jurisdiction_id, name, time_zone, languages, contact, settings, changeset, test_of"
 _FIND = text(f"select {_COLUMNS} from jurisdiction where jurisdiction_id = :jurisdiction_id")  # noqa: S608
 _LIST = text(f"select {_COLUMNS} from jurisdiction order by jurisdiction_id")  # noqa: S608
+_COVERS = text("""
+select boundary is null or st_covers(boundary, st_setsrid(st_makepoint(:long, :lat), 4326))
+from jurisdiction where jurisdiction_id = :jurisdiction_id
+""")
 
 CACHE_SECONDS = 3.0
 
@@ -64,6 +69,14 @@ async def list_all(db: Database) -> list[Jurisdiction]:
     async with db.shared() as connection:
         rows = (await connection.execute(_LIST)).mappings().all()
     return [msgspec.convert(dict(row), Jurisdiction) for row in rows]
+
+
+async def covers(
+    connection: AsyncConnection, jurisdiction_id: str, lat: float, long: float
+) -> bool:
+    """Whether a point (degrees) lies in the jurisdiction or on its border; true without a boundary."""
+    point = {"jurisdiction_id": jurisdiction_id, "lat": lat, "long": long}
+    return bool((await connection.execute(_COVERS, point)).scalar_one())
 
 
 def test_id(jurisdiction_id: str) -> str:

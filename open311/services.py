@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import UNSET, Struct
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from open311 import wire
@@ -18,13 +19,13 @@ select service_code, service_name, description, attributes, type, keywords, "gro
 from service
 where jurisdiction_id = :jurisdiction_id and active
 order by position, service_code
-""")
+""").columns(attributes=JSONB)
 _FIND = text("""
 select service_code, service_name, type, attributes, sla_hours, sensitive,
     agency_responsible, service_notice, team
 from service
 where jurisdiction_id = :jurisdiction_id and service_code = :service_code and active
-""")
+""").columns(attributes=JSONB)
 
 
 class Service(Struct, frozen=True):
@@ -66,7 +67,7 @@ async def find(connection: AsyncConnection, jurisdiction_id: str, service_code: 
     row = found.mappings().one_or_none()
     if row is None:
         raise NotFound(f"service_code {service_code[:80]!r} does not exist in {jurisdiction_id}.")
-    return msgspec.convert(row, Service)
+    return msgspec.convert(dict(row), Service)
 
 
 def definition(service: Service) -> wire.ServiceDefinition:

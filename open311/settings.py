@@ -103,9 +103,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_range_days: Annotated[
         Positive, Meta(description="Longest span of `start_date` to `end_date`.")
     ] = 90
-    max_bulk_rows: Annotated[
-        Positive, Meta(description="Most rows of one bulk download page.")
-    ] = 100_000
+    bulk_chunk_rows: Annotated[
+        Positive, Meta(description="Rows that a bulk download reads at a time.")
+    ] = 5000
+    repeat_minutes: Annotated[
+        Positive, Meta(description="How soon the same report again counts as a likely retry.")
+    ] = 10
     duplicate_metres: Annotated[
         Positive, Meta(description="How near an open request is a possible duplicate.")
     ] = 100

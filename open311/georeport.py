@@ -1,0 +1,286 @@
+"""The endpoints of GeoReport v2 and its extensions, in the order of the standard.
+
+Each is served twice: on the shared base URL, where `jurisdiction_id` says whose it is, and on each
+jurisdiction's own, for the many clients that cannot send it.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from litestar import HttpMethod, Request, Router, get, post, route
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from open311 import (
+    bulk,
+    dates,
+    discovery,
+    jurisdictions,
+    presentation,
+    rates,
+    search,
+    services,
+    submission,
+    tokens,
+    updates,
+    wire,
+)
+from open311.codecs import each_format
+from open311.context import Context
+from open311.errors import BadInput
+from open311.forms import Fields, read_body, read_query
+from open311.jurisdictions import Jurisdiction
+from open311.responses import Encoded, split_name
+from open311.submission import Caller
+
+_UPDATES = "service_request_updates"
+_READ = [HttpMethod.GET, HttpMethod.HEAD]
+Asked = Request[Any, Any, Any]
+
+
+async def provide_fields(request: Asked, context: NamedDependency[Context]) -> Fields:
+    """Whatever the client sent, in query and body."""
+    read = read_body if request.method == HttpMethod.POST else read_query
+    return await read(request, context.settings)
+
+
+async def provide_jurisdiction(
+    request: Asked, context: NamedDependency[Context], fields: NamedDependency[Fields]
+) -> Jurisdiction:
+    """The jurisdiction of the base URL, or of `jurisdiction_id`; both must agree."""
+    base, named = request.path_params.get("base"), fields.text("jurisdiction_id")
+    if base is None and named is None:
+        raise BadInput("jurisdiction_id is missing.")
+    jurisdiction = await jurisdictions.find(context.db, base or named or "")
+    if base and named and named.strip().lower() != jurisdiction.jurisdiction_id:
+        raise BadInput(f"jurisdiction_id {named[:80]!r} is not the one of this address.")
+    return jurisdiction
+
+
+async def provide_caller(
+    request: Asked, context: NamedDependency[Context], fields: NamedDependency[Fields]
+) -> Caller:
+    """Who calls: the API key as a parameter or as a bearer token, and from where."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else None
+    return Caller(
+        api_key=fields.text("api_key") or bearer,
+        address=rates.address(request.scope, context.settings),
+        idempotency_key=request.headers.get("idempotency-key"),
+    )
+
+
+@route(each_format("/discovery"), http_method=_READ, opt={"root": "discovery"})
+async def get_discovery(
+    request: Asked, context: NamedDependency[Context]
+) -> Encoded[wire.Discovery]:
+    """Where the API is served, in which formats, and when its services last changed."""
+    everywhere = await jurisdictions.list_all(context.db)
+    base = request.path_params.get("base")
+    only = await jurisdictions.find(context.db, base) if base else None
+    return Encoded(discovery.discover(context.settings, everywhere, only))
+
+
+@route(each_format("/services"), http_method=_READ, opt={"root": "services"})
+async def get_services(
+    context: NamedDependency[Context],
+    jurisdiction: NamedDependency[Jurisdiction],
+    fields: NamedDependency[Fields],
+) -> Encoded[list[wire.Service]]:
+    """The services that the jurisdiction offers, or (lat and long) offers at a place."""
+    circle = search.read_circle(fields, 1.0)
+    async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
+        if circle and not await jurisdictions.covers(
+            connection, jurisdiction.jurisdiction_id, circle.lat, circle.long
+        ):
+            return Encoded([])
+        return Encoded(await services.list_services(connection, jurisdiction.jurisdiction_id))
+
+
+@route("/services/{name:path}", http_method=_READ, opt={"root": "service_definition"})
+async def get_service_definition(
+    name: FromPath[str],
+    context: NamedDependency[Context],
+    jurisdiction: NamedDependency[Jurisdiction],
+) -> Encoded[wire.ServiceDefinition]:
+    """The attributes that a service asks for."""
+    async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
+        service = await services.find(connection, jurisdiction.jurisdiction_id, split_name(name))
+    return Encoded(services.definition(service))
+
+
+@post(each_format("/requests"), opt={"root": "service_requests"}, status_code=200)
+async def post_request(
+    context: NamedDependency[Context],
+    jurisdiction: NamedDependency[Jurisdiction],
+    fields: NamedDependency[Fields],
+    caller: NamedDependency[Caller],
+) -> Encoded[list[wire.Receipt]]:
+    """File a request."""
+    outcome = await submission.submit(context, jurisdiction, fields, caller)
+    headers = {"Idempotent-Replayed": "true"} if outcome.replayed else {}
+    if outcome.repeats:
+        headers["Possible-Duplicate-Of"] = outcome.repeats
+    return Encoded([outcome.receipt], headers=headers)
+
+
+@route("/tokens/{name:path}", http_method=_READ, opt={"root": "service_requests"})
+async def get_token(
+    name: FromPath[str],
+    context: NamedDependency[Context],
+    jurisdiction: NamedDependency[Jurisdiction],
+) -> Encoded[list[wire.Token]]:
+    """The id of a request that was answered with a token."""
+    async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
+        token = await tokens.find(connection, jurisdiction.jurisdiction_id, split_name(name))
+    return Encoded([token])
+
+
+@route(each_format("/requests"), http_method=_READ, opt={"root": "service_requests"})
+async def get_requests(
+    request: Asked,
+    context: NamedDependency[Context],
+    jurisdiction: NamedDependency[Jurisdiction],
+    fields: NamedDependency[Fields],
+) -> Encoded[list[wire.Request]]:
+    """Requests, newest first."""
+    filters = search.read_filters(fields, ZoneInfo(jurisdiction.time_zone), context.settings)
+    async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
+        found = await search.find(connection, jurisdiction.jurisdiction_id, filters)
+        shown = await presentation.present(
+            connection, context.settings, jurisdiction.jurisdiction_id, found.rows, filters.extensions
+        )
+    return Encoded(shown, headers=_page_headers(request, context, filters.page, found.total))
+
+
+@route("/requests/{name:path}", http_method=_READ, opt={"root": "service_requests"})
+async def get_request(
+    name: FromPath[str],
+    context: NamedDependency[Context],
+    jurisdiction: NamedDependency[Jurisdiction],
+    fields: NamedDependency[Fields],
+) -> Encoded[list[wire.Request]]:
+    """One request."""
+    jurisdiction_id, extensions = jurisdiction.jurisdiction_id, search.read_extensions(fields)
+    async with context.db.begin(jurisdiction_id) as connection:
+        row = await search.find_one(connection, jurisdiction_id, split_name(name), extensions)
+        return Encoded(
+            await presentation.present(
+                connection, context.settings, jurisdiction_id, [row], extensions
+            )
+        )
+
+
+@route(each_format("/nearby"), http_method=_READ, opt={"root": "service_requests"})
+async def get_nearby(
+    context: NamedDependency[Context],
+    jurisdiction: NamedDependency[Jurisdiction],
+    fields: NamedDependency[Fields],
+) -> Encoded[list[wire.Request]]:
+    """Open requests of a service around a place, to look at before filing the same again."""
+    circle = search.read_circle(fields, context.settings.duplicate_metres)
+    service_code = fields.text("service_code")
+    if circle is None or service_code is None:
+        raise BadInput("service_code, lat and long are needed.")
+    jurisdiction_id = jurisdiction.jurisdiction_id
+    since = dates.now() - timedelta(days=context.settings.duplicate_days)
+    async with context.db.begin(jurisdiction_id) as connection:
+        await services.find(connection, jurisdiction_id, service_code)
+        rows = await search.find_nearby(connection, jurisdiction_id, circle, service_code, since)
+    return Encoded(presentation.present_nearby(context.settings, rows))
+
+
+@route(each_format("/servicerequestupdates"), http_method=_READ, opt={"root": _UPDATES})
+async def get_updates(
+    context: NamedDependency[Context],
+    jurisdiction: NamedDependency[Jurisdiction],
+    fields: NamedDependency[Fields],
+) -> Encoded[list[wire.RequestUpdate]]:
+    """Updates of requests, oldest first."""
+    span = updates.read_updated(fields, ZoneInfo(jurisdiction.time_zone), context.settings)
+    async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
+        return Encoded(
+            await updates.list_updates(
+                connection, context.settings, jurisdiction.jurisdiction_id, span
+            )
+        )
+
+
+@post(each_format("/servicerequestupdates"), opt={"root": _UPDATES}, status_code=200)
+async def post_update(
+    context: NamedDependency[Context],
+    jurisdiction: NamedDependency[Jurisdiction],
+    fields: NamedDependency[Fields],
+    caller: NamedDependency[Caller],
+) -> Encoded[list[wire.UpdateReceipt]]:
+    """Report what happened to a request."""
+    return Encoded([await updates.post(context, jurisdiction, fields, caller)])
+
+
+@get([f"/bulk.{extension}" for extension in bulk.BULK_FORMATS])
+async def get_bulk(
+    request: Asked,
+    context: NamedDependency[Context],
+    jurisdiction: NamedDependency[Jurisdiction],
+    fields: NamedDependency[Fields],
+) -> Stream:
+    """Every public request: GeoReport Bulk."""
+    written = bulk.BULK_FORMATS[request.url.path.rpartition(".")[2]]
+    span = search.read_span(fields, ZoneInfo(jurisdiction.time_zone), "start_date", "end_date")
+    chunks = bulk.stream(context, jurisdiction.jurisdiction_id, span, written)
+    return Stream(chunks, media_type=written.media_type)
+
+
+def _page_headers(
+    request: Asked, context: Context, page: search.Page, total: int
+) -> Mapping[str, str]:
+    """Totals and neighbours in headers: a wrapper around the list would break its readers."""
+    last = max(1, -(-total // page.size))
+    pages = {"first": 1, "prev": page.number - 1, "next": page.number + 1, "last": last}
+    links = [
+        f'<{_page_url(request, context, number)}>; rel="{name}"'
+        for name, number in pages.items()
+        if 1 <= number <= last and number != page.number
+    ]
+    totals = {"X-Total-Count": str(total)}
+    return totals | ({"Link": ", ".join(links)} if links else {})
+
+
+def _page_url(request: Asked, context: Context, number: int) -> str:
+    """This very question, for another page: every parameter is kept, but no key."""
+    kept = [
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name not in ("page", "api_key")
+    ]
+    query = urlencode([*kept, ("page", str(number))])
+    return f"{context.settings.address}{request.url.path}?{query}"
+
+
+_DEPENDENCIES = {
+    "fields": Provide(provide_fields),
+    "jurisdiction": Provide(provide_jurisdiction),
+    "caller": Provide(provide_caller),
+}
+_V2 = [
+    get_services,
+    get_service_definition,
+    post_request,
+    get_token,
+    get_requests,
+    get_request,
+    get_nearby,
+    get_updates,
+    post_update,
+    get_bulk,
+]
+routes = [
+    Router("/open311", route_handlers=[get_discovery]),
+    Router("/open311/{base:str}", route_handlers=[get_discovery]),
+    Router("/open311/v2", route_handlers=_V2, dependencies=_DEPENDENCIES),
+    Router("/open311/{base:str}/v2", route_handlers=_V2, dependencies=_DEPENDENCIES),
+]

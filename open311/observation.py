@@ -1,0 +1,71 @@
+"""What is noted of each call: a request id, one log line, and its time by route."""
+
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import Histogram
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_SECONDS = Histogram(
+    "open311_request_seconds",
+    "Time to answer, by route",
+    ["method", "route", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+_log = structlog.get_logger("open311.access")
+
+
+class Observe(ASGIMiddleware):
+    """Gives each call an id, told to the client and in every log line under it.
+
+    The line has the route's template and no query: addresses, keys and names stay out of the log.
+    """
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(
+        self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
+    ) -> None:
+        request_id = _request_id(scope)
+        started, status = time.perf_counter(), 500
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+        async def note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message.setdefault("headers", [])
+                headers: Any = message["headers"]
+                message["headers"] = [*headers, (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await next_app(scope, receive, note)
+        finally:
+            seconds = time.perf_counter() - started
+            _note(scope, status, seconds)
+            structlog.contextvars.unbind_contextvars("request_id")
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    route = scope.get("path_template") or "(none)"
+    _SECONDS.labels(scope["method"], route, status).observe(seconds)
+    _log.info(
+        "request",
+        method=scope["method"],
+        route=route,
+        status=status,
+        ms=round(seconds * 1000, 1),
+    )
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id when it is a plain word (a proxy's), else a new one."""
+    given = dict(scope["headers"]).get(b"x-request-id", b"")
+    return given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)

@@ -1,0 +1,144 @@
+"""The OpenAPI 3.1 description of the GeoReport API, and its page for people.
+
+Litestar's own would describe neither the two formats of each answer nor the lenient parameters:
+this one is made from the wire structs and from `api.yaml`, which says the rest in words.
+"""
+
+from functools import cache
+from http import HTTPStatus
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+from litestar import HttpMethod, Response, route
+from litestar.di import NamedDependency
+from litestar.response import Template
+
+from open311 import wire
+from open311.bulk import BULK_FORMATS
+from open311.codecs import FORMATS
+from open311.settings import Settings
+
+Json = dict[str, Any]
+
+_READ = [HttpMethod.GET, HttpMethod.HEAD]
+_WORDS = Path(__file__).with_name("api.yaml")
+_ANSWERS = {
+    "services": list[wire.Service],
+    "service_definition": wire.ServiceDefinition,
+    "receipts": list[wire.Receipt],
+    "tokens": list[wire.Token],
+    "requests": list[wire.Request],
+    "updates": list[wire.RequestUpdate],
+    "update_receipts": list[wire.UpdateReceipt],
+    "bulk": list[wire.BulkRequest],
+    "errors": list[wire.Error],
+}
+
+
+@cache
+def describe(address: str) -> Json:
+    """The whole document, for a server at this address."""
+    words = yaml.safe_load(_WORDS.read_text())
+    answers, components = msgspec.json.schema_components(
+        _ANSWERS.values(), ref_template="#/components/schemas/{name}"
+    )
+    schemas = dict(zip(_ANSWERS, answers, strict=True))
+    paths: Json = {}
+    for operation in words["operations"]:
+        path = operation["path"] + ("" if "{extension}" in operation["path"] else ".{format}")
+        paths.setdefault(path, {})[operation["method"]] = _operation(operation, words, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": words["info"] | {"version": version("open311")},
+        "servers": [
+            {
+                "url": f"{address}/open311/{{jurisdiction_id}}/v2",
+                "description": "One jurisdiction; `jurisdiction_id` is then implied",
+                "variables": {"jurisdiction_id": {"default": "capetown.gov.za"}},
+            },
+            {"url": f"{address}/open311/v2", "description": "All jurisdictions"},
+        ],
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": words["security"]},
+    }
+
+
+def _operation(operation: Json, words: Json, schemas: Json) -> Json:
+    bulk = "{extension}" in operation["path"]
+    names = ["jurisdiction_id", *operation.get("parameters", ())]
+    formats = list(BULK_FORMATS) if bulk else list(FORMATS)
+    described: Json = {
+        "operationId": operation["id"],
+        "summary": operation["summary"],
+        "description": operation.get("description", ""),
+        "parameters": [
+            _path_parameter("extension" if bulk else "format", {"enum": formats}),
+            *(_path_parameter(name, {}) for name in operation.get("path_parameters", ())),
+            *({"name": name, "in": "query"} | words["parameters"][name] for name in names),
+            *({"name": name, "in": "header"} | words["headers"][name]
+              for name in operation.get("headers", ())),
+        ],
+        "responses": _responses(operation, schemas, bulk),
+    }
+    if "body" in operation:
+        described["requestBody"] = _body(words["bodies"][operation["body"]])
+        described["security"] = [{"api_key": []}, {"bearer": []}]
+    return described
+
+
+def _path_parameter(name: str, schema: Json) -> Json:
+    text = {"type": "string", "minLength": 1}
+    return {"name": name, "in": "path", "required": True, "schema": text | schema}
+
+
+def _body(properties: Json) -> Json:
+    schema = {"type": "object", "properties": properties["fields"]}
+    schema |= {"required": properties["required"]}
+    types = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
+    return {"required": True, "content": {kind: {"schema": schema} for kind in types}}
+
+
+def _responses(operation: Json, schemas: Json, bulk: bool) -> Json:
+    answer = schemas[operation["answer"]]
+    media_types = [f.media_type for f in (BULK_FORMATS if bulk else FORMATS).values()]
+    responses: Json = {
+        "200": {
+            "description": operation["summary"],
+            "content": {kind: {"schema": _schema(kind, answer)} for kind in media_types},
+        }
+    }
+    if operation["method"] == "get" and not bulk:
+        responses["304"] = {"description": "You have it already (If-None-Match)."}
+    for status in (*operation["errors"], 405, 429, 503):
+        responses[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {
+                f.media_type: {"schema": _schema(f.media_type, schemas["errors"])}
+                for f in FORMATS.values()
+            },
+        }
+    return responses
+
+
+def _schema(media_type: str, schema: Json) -> Json:
+    """JSON has the schema; XML is the same under its root element, which JSON Schema cannot say."""
+    return schema if media_type.startswith("application/json") else {"type": "string"}
+
+
+@route("/openapi.json", http_method=_READ)
+async def get_openapi(settings: NamedDependency[Settings]) -> Response[bytes]:
+    """The description for programs."""
+    document = msgspec.json.encode(describe(settings.address))
+    return Response(document, media_type="application/json")
+
+
+@route("/docs", http_method=_READ)
+async def get_docs(settings: NamedDependency[Settings]) -> Template:
+    """The description for people."""
+    return Template("docs.html", context={"api": describe(settings.address)})
+
+
+routes = [get_openapi, get_docs]

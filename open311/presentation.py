@@ -1,0 +1,137 @@
+"""Rows of requests as the standard shows them, with the extended block when it was asked for."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from open311 import wire
+from open311.settings import Settings
+
+_NOTES = text("""
+select service_request_id, updated_datetime, status, description
+from request_update
+where jurisdiction_id = :jurisdiction_id and service_request_id = any(:ids)
+order by updated_datetime, update_id
+""")
+_QUESTIONS = text("""
+select service_code, attributes
+from service
+where jurisdiction_id = :jurisdiction_id and service_code = any(:service_codes)
+""").columns(attributes=JSONB)
+_NOTE_TYPES = {"fixed", "not_councils_responsibility", "duplicate", "no_further_action", "closed"}
+
+
+def media_url(settings: Settings, stored: str) -> str:
+    """The address of a photo: ours are stored as paths, others as they came."""
+    return f"{settings.address}{stored}" if stored.startswith("/") else stored
+
+
+async def present(
+    connection: AsyncConnection,
+    settings: Settings,
+    jurisdiction_id: str,
+    rows: Sequence[Row[Any]],
+    extensions: bool,
+) -> list[wire.Request]:
+    """The standard's fields of each row, and the extended block when asked for."""
+    if extensions:
+        return await _present_extended(connection, settings, jurisdiction_id, rows)
+    return [wire.Request(**_standard(settings, row)) for row in rows]
+
+
+def present_nearby(settings: Settings, rows: Iterable[Row[Any]]) -> list[wire.Request]:
+    """The standard's fields and the distance in metres."""
+    return [
+        wire.Request(**_standard(settings, row), distance=round(row.distance, 1)) for row in rows
+    ]
+
+
+async def _present_extended(
+    connection: AsyncConnection, settings: Settings, jurisdiction_id: str, rows: Sequence[Row[Any]]
+) -> list[wire.Request]:
+    """The standard's fields with `extended_attributes`, `attributes` and `notes`."""
+    notes = await _notes(connection, jurisdiction_id, [row.service_request_id for row in rows])
+    codes = list({row.service_code for row in rows})
+    questions = await _questions(connection, jurisdiction_id, codes)
+    return [
+        wire.Request(
+            **_standard(settings, row),
+            extended_attributes=_extended(settings, row),
+            attributes=_answers(row.attributes, questions.get(row.service_code, {})),
+            notes=[_submitted(row), *notes.get(row.service_request_id, [])],
+        )
+        for row in rows
+    ]
+
+
+def _standard(settings: Settings, row: Row[Any]) -> dict[str, Any]:
+    closed = row.closed_datetime is not None
+    return {
+        "service_request_id": row.service_request_id,
+        "status": wire.PublicStatus.CLOSED if closed else wire.PublicStatus.OPEN,
+        "status_notes": row.status_notes,
+        "service_name": row.service_name,
+        "service_code": row.service_code,
+        "description": row.description,
+        "agency_responsible": row.agency_responsible,
+        "service_notice": row.service_notice,
+        "requested_datetime": row.requested_datetime,
+        "updated_datetime": row.updated_datetime,
+        "expected_datetime": row.expected_datetime,
+        "address": row.address,
+        "address_id": row.address_id,
+        "zipcode": row.zipcode,
+        "lat": row.lat,
+        "long": row.long,
+        "media_url": media_url(settings, row.media_urls[0]) if row.media_urls else None,
+    }
+
+
+def _extended(settings: Settings, row: Row[Any]) -> wire.ExtendedAttributes:
+    return wire.ExtendedAttributes(
+        channel=row.channel,
+        detailed_status=row.status,
+        ward=row.ward,
+        closed_datetime=row.closed_datetime,
+        parent_service_request_id=row.parent_service_request_id,
+        media_urls=[media_url(settings, stored) for stored in row.media_urls],
+    )
+
+
+async def _questions(
+    connection: AsyncConnection, jurisdiction_id: str, service_codes: list[str]
+) -> dict[str, dict[str, Any]]:
+    """The attribute documents of services, by service code and attribute code."""
+    names = {"jurisdiction_id": jurisdiction_id, "service_codes": service_codes}
+    rows = await connection.execute(_QUESTIONS, names)
+    return {row.service_code: {a["code"]: a for a in row.attributes} for row in rows}
+
+
+def _answers(given: dict[str, Any], questions: dict[str, Any]) -> list[wire.Answer]:
+    answers = []
+    for code, value in given.items():
+        question = questions.get(code, {})
+        names = {choice["key"]: choice["name"] for choice in question.get("values", ())}
+        for one in value if isinstance(value, list) else [value]:
+            label = question.get("description", code)
+            answers.append(wire.Answer(code, label, names.get(one, one), one))
+    return answers
+
+
+async def _notes(
+    connection: AsyncConnection, jurisdiction_id: str, ids: list[str]
+) -> dict[str, list[wire.Note]]:
+    found = await connection.execute(_NOTES, {"jurisdiction_id": jurisdiction_id, "ids": ids})
+    notes: dict[str, list[wire.Note]] = {}
+    for row in found:
+        kind = "closed" if row.status in _NOTE_TYPES else "activity"
+        note = wire.Note(row.updated_datetime, kind, row.status, row.description)
+        notes.setdefault(row.service_request_id, []).append(note)
+    return notes
+
+
+def _submitted(row: Row[Any]) -> wire.Note:
+    return wire.Note(row.requested_datetime, "submitted", "submitted", None)

@@ -1,0 +1,67 @@
+"""Move a request along its workflow: status, public times and audit event in one transaction."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from open311 import events, workflow
+from open311.errors import NotFound
+from open311.workflow import Status
+
+_STATUS = text("""
+select status from service_request
+where jurisdiction_id = :jurisdiction_id and service_request_id = :service_request_id
+    and visibility <> 'erased'
+for update
+""")
+_MOVE = text("""
+update service_request
+set status = :status, status_notes = :status_notes, updated_datetime = :at,
+    closed_datetime = cast(:closed as timestamptz)
+where jurisdiction_id = :jurisdiction_id and service_request_id = :service_request_id
+""")
+
+
+async def status_of(
+    connection: AsyncConnection, jurisdiction_id: str, service_request_id: str
+) -> Status:
+    """The detailed status, with the row locked until the transaction ends. Raises NotFound."""
+    names = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
+    status = (await connection.execute(_STATUS, names)).scalar_one_or_none()
+    if status is None:
+        raise NotFound(
+            f"service_request_id {service_request_id[:80]!r} does not exist in {jurisdiction_id}."
+        )
+    return Status(status)
+
+
+async def move(
+    connection: AsyncConnection,
+    jurisdiction_id: str,
+    service_request_id: str,
+    after: Status,
+    status_notes: str | None,
+    actor: str,
+    at: datetime,
+) -> None:
+    """Give a request its next status. Raises NotFound, or Conflict for a move not allowed.
+
+    `at` becomes `updated_datetime`; of a closed request it is the time of closing, and stays so
+    because nothing else writes it.
+    """
+    before = await status_of(connection, jurisdiction_id, service_request_id)
+    workflow.check_move(before, after)
+    names = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
+    moved = {"status": after, "status_notes": status_notes, "at": at}
+    closed = at if after in workflow.CLOSED else None
+    await connection.execute(_MOVE, names | moved | {"closed": closed})
+    await events.record(
+        connection,
+        jurisdiction_id,
+        "request.moved",
+        service_request_id,
+        actor,
+        before={"status": before},
+        after={"status": after},
+    )

@@ -1,0 +1,93 @@
+"""How answers and errors leave the GeoReport API: encoded by the path's extension, with an ETag."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.response.base import ASGIResponse
+
+from open311 import wire
+from open311.codecs import FORMATS, format_of
+from open311.errors import STATUS, NotFound, Problem
+
+T = TypeVar("T")
+_log = logging.getLogger("open311.responses")
+
+
+class Encoded(Response[T], Generic[T]):
+    """Whatever a handler returns, in the format that the path's extension names."""
+
+    def to_asgi_response(
+        self, app: Litestar | None, request: Request[Any, Any, Any], **kwargs: Any
+    ) -> ASGIResponse:
+        """Encode under the route's root element; answer 304 to who has these very bytes."""
+        chosen = format_of(request.url.path)
+        body = chosen.encode(request.route_handler.opt["root"], self.content)
+        self.content = body  # type: ignore[assignment]
+        self.media_type = chosen.media_type
+        if request.method in ("GET", "HEAD"):
+            self.headers["ETag"] = etag = _etag(body)
+            if etag in _asked(request):
+                self.content, self.status_code = b"", HTTPStatus.NOT_MODIFIED  # type: ignore[assignment]
+        kwargs["media_type"] = self.media_type
+        kwargs.pop("status_code", None)
+        return super().to_asgi_response(app, request, **kwargs)
+
+
+def _etag(body: bytes) -> str:
+    """Weak: the same content may leave compressed or not."""
+    return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def _asked(request: Request[Any, Any, Any]) -> list[str]:
+    return [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+
+
+def split_name(name: str) -> str:
+    """The id in the last part of a path, without the extension of its format.
+
+    The extension begins at the last dot: service codes may hold dots, blanks and slashes.
+    """
+    stem, _, extension = name.lstrip("/").rpartition(".")
+    if extension not in FORMATS:
+        raise NotFound("There is no such resource: paths end in .xml or .json.")
+    return stem
+
+
+def tell_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
+    """A domain error as the caller asked to read it."""
+    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
+    return tell(request, STATUS[type(problem)], problem.descriptions, headers)
+
+
+def tell_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework refuses: an unknown path, a method that a path does not have."""
+    detail = error.detail or HTTPStatus(error.status_code).phrase
+    return tell(request, error.status_code, [detail], dict(error.headers or {}))
+
+
+def tell_failure(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Our own fault: the log has it, the caller gets a sentence."""
+    _log.exception("request failed", exc_info=error)
+    return tell(request, HTTPStatus.INTERNAL_SERVER_ERROR, ["The server failed; it was logged."])
+
+
+def tell(
+    request: Request[Any, Any, Any],
+    status: int,
+    descriptions: Sequence[str],
+    headers: Mapping[str, str] | None = None,
+) -> Response[bytes]:
+    """Errors as GeoReport v2 has them: a list of code and description."""
+    errors = [wire.Error(status, description) for description in descriptions]
+    chosen = format_of(request.url.path)
+    return Response(
+        chosen.encode("errors", errors),
+        status_code=status,
+        media_type=chosen.media_type,
+        headers=dict(headers or {}),
+    )

@@ -1,0 +1,343 @@
+"""Find requests: what the filters of GET requests mean, and the SQL they become."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from geo import tiles
+from open311 import dates
+from open311.errors import BadInput, NotFound
+from open311.forms import Fields
+from open311.new_request import read_point
+from open311.settings import Settings
+from open311.tables import service, service_request
+from open311.wire import PublicStatus
+
+R = service_request.c
+Span = tuple[datetime | None, datetime | None]
+"""From and to, both included; None is no bound."""
+
+_METRES_PER_DEGREE = 111_195.0
+_MAX_RADIUS = 50_000.0
+_DEFAULT_RADIUS = 500.0
+_MOST_NEARBY = 50
+
+COLUMNS = (
+    *(R[name] for name in "service_request_id status status_notes service_code".split()),
+    *(R[name] for name in "description agency_responsible requested_datetime".split()),
+    *(R[name] for name in "updated_datetime expected_datetime closed_datetime".split()),
+    *(R[name] for name in "address address_id zipcode media_urls".split()),
+    func.st_y(R.geom).label("lat"),
+    func.st_x(R.geom).label("long"),
+    service.c.service_name,
+    service.c.service_notice,
+)
+EXTENDED_COLUMNS = (R.channel, R.ward, R.parent_service_request_id, R.attributes)
+JOINED = service_request.join(
+    service,
+    and_(service.c.jurisdiction_id == R.jurisdiction_id, service.c.service_code == R.service_code),
+)
+
+
+class Box(Struct, frozen=True):
+    """A rectangle in degrees."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+class Circle(Struct, frozen=True):
+    """A place (degrees) and a distance from it in metres."""
+
+    lat: float
+    long: float
+    radius: float
+
+    @property
+    def box(self) -> Box:
+        """The rectangle around it, for the index."""
+        high = self.radius / _METRES_PER_DEGREE
+        widest = max(0.01, math.cos(math.radians(min(89.0, abs(self.lat) + high))))
+        wide = min(180.0, high / widest)
+        return Box(self.long - wide, self.lat - high, self.long + wide, self.lat + high)
+
+
+class Page(Struct, frozen=True):
+    """Which part of the result: pages count from 1."""
+
+    number: int
+    size: int
+
+
+class Filters(Struct, frozen=True):
+    """What to look for; conditions of different fields all hold, values of one are alternatives."""
+
+    page: Page
+    ids: list[str] = []
+    service_codes: list[str] = []
+    status: PublicStatus | None = None
+    requested: Span = (None, None)
+    updated: Span = (None, None)
+    box: Box | None = None
+    circle: Circle | None = None
+    extensions: bool = False
+
+
+class Found(Struct, frozen=True):
+    """One page of rows, and how many there are in all."""
+
+    rows: Sequence[Row[Any]]
+    total: int
+
+
+def read_filters(fields: Fields, zone: ZoneInfo, settings: Settings) -> Filters:
+    """The filters of a query. Raises BadInput with the reason for whatever is unclear."""
+    page = _read_page(fields, settings)
+    extensions = read_extensions(fields)
+    ids = fields.many("service_request_id")
+    if len(ids) > settings.max_page_size:
+        raise BadInput(f"More than {settings.max_page_size} service_request_id.")
+    if ids:
+        return Filters(page, ids=ids, extensions=extensions)
+    return Filters(
+        page,
+        service_codes=fields.many("service_code"),
+        status=_read_status(fields),
+        requested=_read_requested(fields, zone, settings),
+        updated=read_span(fields, zone, "updated_after", "updated_before"),
+        box=_read_box(fields),
+        circle=read_circle(fields, _DEFAULT_RADIUS),
+        extensions=extensions,
+    )
+
+
+def read_extensions(fields: Fields) -> bool:
+    """Whether the client asks for the extended block."""
+    return (fields.text("extensions") or "").lower() in ("true", "1")
+
+
+def _read_page(fields: Fields, settings: Settings) -> Page:
+    most = settings.max_page_size
+    number = _read_count(fields, "page", 1, 1_000_000)
+    return Page(max(1, number), max(1, _read_count(fields, "page_size", most, most)))
+
+
+def _read_count(fields: Fields, name: str, default: int, most: int) -> int:
+    text = fields.text(name)
+    if text is None:
+        return default
+    if not (text.strip().isascii() and text.strip().isdigit()) or int(text[:20]) > most:
+        raise BadInput(f"{name} must be a whole number of at most {most}.")
+    return int(text)
+
+
+def _read_status(fields: Fields) -> PublicStatus | None:
+    wanted = set()
+    for text in fields.many("status"):
+        try:
+            wanted.add(PublicStatus(text))
+        except ValueError:
+            raise BadInput(f"status must be open or closed; {text[:40]!r} is neither.") from None
+    return wanted.pop() if len(wanted) == 1 else None
+
+
+def read_span(
+    fields: Fields, zone: ZoneInfo, first: str, last: str
+) -> Span:
+    """Two instants, each None when absent. Raises BadInput when the first is after the last."""
+    start, end = (
+        dates.parse_instant(text, zone, name) if (text := fields.text(name)) else None
+        for name in (first, last)
+    )
+    if start and end and start > end:
+        raise BadInput(f"{first} is after {last}.")
+    return start, end
+
+
+def _read_requested(
+    fields: Fields, zone: ZoneInfo, settings: Settings
+) -> Span:
+    """The span of requested_datetime: never wider than the setting, the latest by default.
+
+    A question for what changed (`updated_after`) is bounded by that instead.
+    """
+    start, end = read_span(fields, zone, "start_date", "end_date")
+    widest = timedelta(days=settings.max_range_days)
+    if start and end:
+        # a day's last second is still that day: midnight to 23:59:59.999999 spans whole days
+        if end - start > widest:
+            raise BadInput(
+                f"start_date and end_date may span {settings.max_range_days} days at most."
+            )
+        return start, end
+    if start:
+        return start, _shift(start, widest)
+    if end:
+        return _shift(end, -widest), end
+    if fields.text("updated_after"):
+        return None, None
+    return dates.now() - widest, None
+
+
+def _shift(instant: datetime, span: timedelta) -> datetime | None:
+    try:
+        return instant + span
+    except OverflowError:
+        return None
+
+
+def _read_box(fields: Fields) -> Box | None:
+    text = fields.text("bbox")
+    if text is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise BadInput("bbox must be west,south,east,north in degrees.") from None
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise BadInput("bbox must be west,south,east,north in degrees, west before east.")
+    return Box(west, south, east, north)
+
+
+def read_circle(fields: Fields, default_radius: float) -> Circle | None:
+    """The circle of lat, long and radius (metres), or None without a point."""
+    lat, long = read_point(fields)
+    if lat is None or long is None:
+        return None
+    text = fields.text("radius")
+    try:
+        radius = float(text) if text else default_radius
+    except ValueError:
+        radius = -1.0
+    if not 0 < radius <= _MAX_RADIUS:
+        raise BadInput(f"radius must be a number of metres, at most {_MAX_RADIUS:g}.")
+    return Circle(lat, long, radius)
+
+
+async def find(connection: AsyncConnection, jurisdiction_id: str, filters: Filters) -> Found:
+    """One page of public requests, newest first. Raises NotFound if no service_code exists."""
+    await _check_codes(connection, jurisdiction_id, filters.service_codes)
+    conditions = _conditions(jurisdiction_id, filters)
+    columns = COLUMNS + (EXTENDED_COLUMNS if filters.extensions else ())
+    page = filters.page
+    rows = (
+        await connection.execute(
+            select(*columns)
+            .select_from(JOINED)
+            .where(*conditions)
+            .order_by(R.requested_datetime.desc(), R.service_request_id)
+            .limit(page.size)
+            .offset((page.number - 1) * page.size)
+        )
+    ).all()
+    total = (page.number - 1) * page.size + len(rows)
+    if len(rows) == page.size or (not rows and page.number > 1):
+        counted = select(func.count()).select_from(service_request).where(*conditions)
+        total = (await connection.execute(counted)).scalar_one()
+    return Found(rows, total)
+
+
+async def find_one(
+    connection: AsyncConnection, jurisdiction_id: str, service_request_id: str, extensions: bool
+) -> Row[Any]:
+    """One public request. Raises NotFound for any other, so that its existence does not show."""
+    columns = COLUMNS + (EXTENDED_COLUMNS if extensions else ())
+    wanted = Filters(Page(1, 1), ids=[service_request_id])
+    found = select(*columns).select_from(JOINED).where(*_conditions(jurisdiction_id, wanted))
+    row = (await connection.execute(found)).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"service_request_id {service_request_id[:80]!r} does not exist in {jurisdiction_id}."
+        )
+    return row
+
+
+async def find_nearby(
+    connection: AsyncConnection,
+    jurisdiction_id: str,
+    circle: Circle,
+    service_code: str,
+    since: datetime,
+) -> Sequence[Row[Any]]:
+    """Open public requests of a service in a circle, nearest first, with their `distance` (m)."""
+    wanted = Filters(
+        Page(1, _MOST_NEARBY),
+        service_codes=[service_code],
+        status=PublicStatus.OPEN,
+        requested=(since, None),
+        circle=circle,
+    )
+    distance = func.st_distance(func.geography(R.geom), _geography(circle)).label("distance")
+    nearest = (
+        select(*COLUMNS, distance)
+        .select_from(JOINED)
+        .where(*_conditions(jurisdiction_id, wanted))
+        .order_by(distance, R.service_request_id)
+        .limit(wanted.page.size)
+    )
+    return (await connection.execute(nearest)).all()
+
+
+async def _check_codes(
+    connection: AsyncConnection, jurisdiction_id: str, service_codes: list[str]
+) -> None:
+    if not service_codes:
+        return
+    known = select(func.count()).where(
+        service.c.jurisdiction_id == jurisdiction_id, service.c.service_code.in_(service_codes)
+    )
+    if (await connection.execute(known)).scalar_one() == 0:
+        codes = ", ".join(service_codes)
+        raise NotFound(f"service_code {codes[:200]!r} does not exist in {jurisdiction_id}.")
+
+
+def _conditions(jurisdiction_id: str, filters: Filters) -> list[ColumnElement[bool]]:
+    conditions = [R.jurisdiction_id == jurisdiction_id, R.visibility == "public"]
+    if filters.ids:
+        return [*conditions, R.service_request_id.in_(filters.ids)]
+    if filters.service_codes:
+        conditions.append(R.service_code.in_(filters.service_codes))
+    if filters.status is not None:
+        open_ = filters.status is PublicStatus.OPEN
+        conditions.append(R.closed_datetime.is_(None) if open_ else R.closed_datetime.is_not(None))
+    conditions += span_conditions(R.requested_datetime, filters.requested)
+    conditions += span_conditions(R.updated_datetime, filters.updated)
+    if filters.box:
+        conditions += _in_box(filters.box)
+    if filters.circle:
+        conditions += _in_box(filters.circle.box)
+        near = func.st_dwithin(
+            func.geography(R.geom), _geography(filters.circle), filters.circle.radius
+        )
+        conditions.append(near)
+    return conditions
+
+
+def span_conditions(
+    column: ColumnElement[Any], span: Span
+) -> list[ColumnElement[bool]]:
+    """The SQL of a span."""
+    start, end = span
+    return [column >= start] * (start is not None) + [column <= end] * (end is not None)
+
+
+def _in_box(box: Box) -> list[ColumnElement[bool]]:
+    """Ranges of the quadkey for the index, and the box itself to be exact."""
+    ranges = tiles.cover(max(-180.0, box.west), box.south, min(180.0, box.east), box.north)
+    envelope = func.st_makeenvelope(box.west, box.south, box.east, box.north, 4326)
+    return [
+        or_(*(and_(R.quadkey >= first, R.quadkey < last) for first, last in ranges)),
+        func.st_intersects(R.geom, envelope),
+    ]
+
+
+def _geography(circle: Circle) -> ColumnElement[Any]:
+    return func.geography(func.st_setsrid(func.st_makepoint(circle.long, circle.lat), 4326))

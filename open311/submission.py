@@ -1,0 +1,245 @@
+"""File a request: who may, what is valid, where it lies, and one transaction that keeps it."""
+
+import hashlib
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from geo import cells, tiles
+from open311 import (
+    dates,
+    idempotency,
+    identifiers,
+    jurisdictions,
+    keys,
+    media,
+    new_request,
+    pictures,
+    rates,
+    reporters,
+    services,
+    tasks,
+    tokens,
+)
+from open311.context import Context
+from open311.errors import BadInput
+from open311.forms import Fields
+from open311.jurisdictions import Jurisdiction
+from open311.new_request import Faults, NewRequest, Place
+from open311.services import Service
+from open311.wire import Receipt, ServiceType
+
+_SUBMIT = text(Path(__file__).with_name("submit.sql").read_text())
+_REPEATED = text("""
+select service_request_id from service_request
+where jurisdiction_id = :jurisdiction_id and service_code = :service_code
+    and visibility = 'public' and requested_datetime >= :since and content_hash = :content_hash
+limit 1
+""")
+
+
+class Caller(Struct, frozen=True):
+    """Who files: the API key as sent, the address for rate limits, and the key for retries."""
+
+    api_key: str | None
+    address: rates.Address
+    idempotency_key: str | None = None
+
+
+class Outcome(Struct, frozen=True):
+    """What the client is told, and whether it is new."""
+
+    receipt: Receipt
+    replayed: bool = False
+    repeats: str | None = None
+
+
+async def authorize(
+    context: Context, jurisdiction: Jurisdiction, caller: Caller, scope: str
+) -> keys.ApiKey:
+    """Check the caller's key and take one call from its rate. Raises Forbidden or TooMany."""
+    async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
+        key = await keys.check(connection, jurisdiction.jurisdiction_id, caller.api_key, scope)
+    await rates.spend_key(context.redis, context.settings, key, caller.address)
+    return key
+
+
+async def submit(
+    context: Context, jurisdiction: Jurisdiction, fields: Fields, caller: Caller
+) -> Outcome:
+    """File a request and answer with its id, its token, or neither, by its service's type.
+
+    Raises Forbidden, TooMany, NotFound (service), Conflict (retry with another body), and BadInput
+    with everything that is wrong; then nothing is stored.
+    """
+    key = await authorize(context, jurisdiction, caller, "requests")
+    photos = await pictures.prepare(fields.files, context.settings)
+    kept = await media.keep(context.store, jurisdiction.jurisdiction_id, photos)
+    try:
+        async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
+            filing = _Filing(context, jurisdiction, fields, key, kept, connection)
+            outcome = await _once(filing, caller.idempotency_key)
+    except BaseException:
+        await media.discard(context.store, kept)
+        raise
+    if outcome.replayed:
+        await media.discard(context.store, kept)
+    elif outcome.receipt.token is not msgspec.UNSET:
+        await tasks.wake(context.redis)
+    return outcome
+
+
+class _Filing(Struct, frozen=True):
+    """One call of `submit`, in its transaction."""
+
+    context: Context
+    jurisdiction: Jurisdiction
+    fields: Fields
+    key: keys.ApiKey
+    kept: list[media.Kept]
+    connection: AsyncConnection
+
+
+async def _once(filing: _Filing, idempotency_key: str | None) -> Outcome:
+    if idempotency_key is None:
+        return await _file(filing)
+    names = {
+        "jurisdiction_id": filing.jurisdiction.jurisdiction_id,
+        "key_id": filing.key.key_id,
+        "idempotency_key": idempotency_key,
+    }
+    settings, fields = filing.context.settings, filing.fields
+    known = await idempotency.recall(filing.connection, settings, names, fields, Receipt)
+    if known is not None:
+        return Outcome(known, replayed=True)
+    outcome = await _file(filing)
+    await idempotency.keep(filing.connection, names, fields, outcome.receipt)
+    return outcome
+
+
+async def _file(filing: _Filing) -> Outcome:
+    connection, jurisdiction_id = filing.connection, filing.jurisdiction.jurisdiction_id
+    service_code = filing.fields.text("service_code")
+    if service_code is None:
+        raise BadInput("service_code is missing.")
+    service = await services.find(connection, jurisdiction_id, service_code)
+    new, answers = await _validate(filing, service)
+    reporter_id = await reporters.store(
+        connection, filing.context.settings, jurisdiction_id, new.contact
+    )
+    row = _row(filing, service, new, answers) | {"reporter_id": reporter_id}
+    repeats = await _find_repeated(filing, row)
+    request_id = await _insert(connection, row, repeats)
+    await media.record(
+        connection, jurisdiction_id, filing.kept, service_request_id=request_id
+    )
+    return Outcome(await _receipt(filing, service, request_id), repeats=repeats)
+
+
+async def _validate(filing: _Filing, service: Service) -> tuple[NewRequest, dict[str, Any]]:
+    faults = Faults()
+    new = new_request.read(filing.fields, filing.context.settings, faults)
+    zone = ZoneInfo(filing.jurisdiction.time_zone)
+    answers, wrong = services.check_answers(service, filing.fields.attributes, zone)
+    faults.extend(wrong)
+    faults.tell()
+    if filing.jurisdiction.settings.outside_boundary == "reject":
+        await _check_inside(filing, new.place)
+    return new, answers
+
+
+async def _check_inside(filing: _Filing, place: Place) -> None:
+    if place.lat is None or place.long is None:
+        return
+    where = filing.jurisdiction
+    if not await jurisdictions.covers(
+        filing.connection, where.jurisdiction_id, place.lat, place.long
+    ):
+        raise BadInput(f"lat {place.lat} and long {place.long} lie outside {where.name}.")
+
+
+def _row(
+    filing: _Filing, service: Service, new: NewRequest, answers: dict[str, Any]
+) -> dict[str, Any]:
+    now = dates.now()
+    place = new.place
+    here = place.lat is not None and place.long is not None
+    own = [f"/media/{kept.object_key}" for kept in filing.kept]
+    return {
+        "jurisdiction_id": filing.jurisdiction.jurisdiction_id,
+        "service_code": service.service_code,
+        "visibility": _visibility(service),
+        "description": new.description,
+        "agency_responsible": service.agency_responsible,
+        "now": now,
+        "expected": _expected(service, now),
+        "address": place.address_string,
+        "address_id": place.address_id,
+        "lat": place.lat,
+        "long": place.long,
+        "quadkey": tiles.quadkey(place.long, place.lat) if here else None,
+        "h3": cells.cell_at(place.lat, place.long) if here else None,
+        "media_urls": own or new.media_urls,
+        "attributes": msgspec.json.encode(answers).decode(),
+        "channel": "open311",
+        "team": service.team,
+        "actor": f"key:{filing.key.key_id}",
+        "content_hash": _content_hash(filing.key, service, new),
+    }
+
+
+def _visibility(service: Service) -> str:
+    """Batch requests show once their id is issued; blackbox and sensitive ones never."""
+    if service.type is ServiceType.BATCH:
+        return "pending"
+    if service.sensitive:
+        return "sensitive"
+    return "hidden" if service.type is ServiceType.BLACKBOX else "public"
+
+
+def _expected(service: Service, now: datetime) -> datetime | None:
+    return now + timedelta(hours=service.sla_hours) if service.sla_hours else None
+
+
+def _content_hash(key: keys.ApiKey, service: Service, new: NewRequest) -> bytes:
+    """The same client's same words about the same service and place, for the same device."""
+    device = new.contact.device_id or ""
+    content = (key.key_id, device, service.service_code, new.description, new.place)
+    return hashlib.blake2b(msgspec.json.encode(content), digest_size=16).digest()
+
+
+async def _find_repeated(filing: _Filing, row: dict[str, Any]) -> str | None:
+    """A request of the last minutes that says exactly this: a retry without a key, perhaps."""
+    minutes = timedelta(minutes=filing.context.settings.repeat_minutes)
+    names = ("jurisdiction_id", "service_code", "content_hash")
+    looked_for = {name: row[name] for name in names} | {"since": row["now"] - minutes}
+    return (await filing.connection.execute(_REPEATED, looked_for)).scalar_one_or_none()
+
+
+async def _insert(connection: AsyncConnection, row: dict[str, Any], repeats: str | None) -> str:
+    after = {name: row[name] for name in ("service_code", "visibility", "lat", "long", "channel")}
+    after |= {"repeats": repeats} if repeats else {}
+    told = msgspec.json.encode(after).decode()
+    while True:
+        ids = {"service_request_id": identifiers.short(), "after": told}
+        filed = (await connection.execute(_SUBMIT, row | ids)).scalar_one_or_none()
+        if filed is not None:
+            return str(filed)
+
+
+async def _receipt(filing: _Filing, service: Service, request_id: str) -> Receipt:
+    jurisdiction_id = filing.jurisdiction.jurisdiction_id
+    match service.type:
+        case ServiceType.BATCH:
+            token = await tokens.give(filing.connection, jurisdiction_id, request_id)
+            return Receipt(token=token, service_notice=service.service_notice)
+        case ServiceType.BLACKBOX:
+            return Receipt(service_notice=service.service_notice)
+        case ServiceType.REALTIME:
+            return Receipt(request_id, service_notice=service.service_notice)

@@ -1,0 +1,22 @@
+-- One new request with its audit event. Returns no row when the id is taken.
+with filed as (
+    insert into service_request (
+        jurisdiction_id, service_request_id, service_code, visibility, description,
+        agency_responsible, requested_datetime, updated_datetime, expected_datetime,
+        address, address_id, geom, quadkey, h3, media_urls, attributes, channel, team,
+        reporter_id, content_hash
+    )
+    values (
+        :jurisdiction_id, :service_request_id, :service_code, :visibility, :description,
+        :agency_responsible, :now, :now, :expected,
+        :address, :address_id, st_setsrid(st_makepoint(:long, :lat), 4326), :quadkey, :h3,
+        :media_urls, cast(:attributes as jsonb), :channel, :team,
+        :reporter_id, :content_hash
+    )
+    on conflict (jurisdiction_id, service_request_id) do nothing
+    returning service_request_id
+)
+insert into event (jurisdiction_id, kind, subject, actor, after)
+select :jurisdiction_id, 'request.submitted', service_request_id, :actor, cast(:after as jsonb)
+from filed
+returning subject

@@ -1,0 +1,127 @@
+"""FixMyStreet's request updates: georeport 1.9."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from lxml import etree
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def request_id(client: httpx.AsyncClient, city: str) -> str:
+    report = {
+        "api_key": f"key-{city}",
+        "service_code": "POTHOLE",
+        "lat": "-33.92",
+        "long": "18.65",
+    }
+    answer = await client.post("/requests.json", data=report)
+    return str(answer.json()[0]["service_request_id"])
+
+
+async def post(client: httpx.AsyncClient, request_id: str, **fields: Any) -> httpx.Response:
+    """Post as FixMyStreet does: status in capitals, a number of its own, names or a dash."""
+    whole = {
+        "api_key": f"key-{str(client.base_url).split('/')[-3]}",
+        "service_request_id": request_id,
+        "update_id": "1",
+        "updated_datetime": datetime.now(UTC).isoformat(),
+        "status": "OPEN",
+        "description": "Still there",
+        "first_name": "-",
+        "last_name": "-",
+        "email_alerts_requested": "FALSE",
+        **fields,
+    }
+    return await client.post("/servicerequestupdates.xml", data=whole)
+
+
+def update_id(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    return etree.fromstring(answer.content).findtext("request_update/update_id", "")
+
+
+async def test_an_update_comes_back_in_its_window(
+    client: httpx.AsyncClient, request_id: str
+) -> None:
+    posted = update_id(await post(client, request_id))
+    now = datetime.now(UTC)
+    window = {
+        "start_date": (now - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "end_date": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    answer = await client.get("/servicerequestupdates.xml", params=window)
+    root = etree.fromstring(answer.content)
+    assert root.tag == "service_request_updates"
+    assert root.findtext("request_update/update_id") == posted
+    assert root.findtext("request_update/service_request_id") == request_id
+    assert root.findtext("request_update/status") == "open"
+    assert root.findtext("request_update/description") == "Still there"
+    shown = root.findtext("request_update/updated_datetime", "")
+    assert window["start_date"] <= shown <= window["end_date"]
+    earlier = {"end_date": (now - timedelta(hours=1)).isoformat()}
+    assert (await client.get("/servicerequestupdates.json", params=earlier)).json() == []
+
+
+async def test_the_same_update_again_is_the_same(
+    client: httpx.AsyncClient, request_id: str
+) -> None:
+    first = update_id(await post(client, request_id))
+    assert update_id(await post(client, request_id)) == first
+    other = await post(client, request_id, description="Other words")
+    assert other.status_code == 400
+    assert "already exists" in other.text
+    assert len((await client.get("/servicerequestupdates.json")).json()) == 1
+
+
+async def test_a_status_moves_the_request_and_reopens_it(
+    client: httpx.AsyncClient, request_id: str
+) -> None:
+    await post(client, request_id, status="FIXED", description="Filled", update_id="2")
+    closed = (await client.get(f"/requests/{request_id}.json")).json()[0]
+    assert (closed["status"], closed["status_notes"]) == ("closed", "Filled")
+    await post(client, request_id, status="UNCHANGED", description="Thanks", update_id="3")
+    assert (await client.get(f"/requests/{request_id}.json")).json()[0] == closed
+    await post(client, request_id, status="OPEN", description="Again", update_id="4")
+    assert (await client.get(f"/requests/{request_id}.json")).json()[0]["status"] == "open"
+    extended = await client.get(f"/requests/{request_id}.json", params={"extensions": "true"})
+    types = [note["type"] for note in extended.json()[0]["notes"]]
+    assert types == ["submitted", "closed", "activity", "activity"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"api_key": "wrong"}, 403),
+        ({"service_request_id": "none"}, 404),
+        ({"service_request_id": ""}, 400),
+        ({"status": "SOMEHOW"}, 400),
+        ({"status": ""}, 400),
+        ({"updated_datetime": "soon"}, 400),
+        ({"media_url": "file:///etc/passwd"}, 400),
+    ],
+)
+async def test_says_what_is_wrong(
+    client: httpx.AsyncClient, request_id: str, fields: dict[str, str], status: int
+) -> None:
+    assert (await post(client, request_id, **fields)).status_code == status
+    assert (await client.get("/servicerequestupdates.json")).json() == []
+
+
+async def test_a_move_that_is_not_allowed_is_a_conflict(
+    client: httpx.AsyncClient, request_id: str
+) -> None:
+    await post(client, request_id, status="FIXED", update_id="2")
+    answer = await post(client, request_id, status="INVESTIGATING", update_id="3")
+    assert answer.status_code == 409
+
+
+async def test_an_update_from_the_future_is_of_now(
+    client: httpx.AsyncClient, request_id: str
+) -> None:
+    later = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    assert update_id(await post(client, request_id, updated_datetime=later))
+    assert len((await client.get("/servicerequestupdates.json")).json()) == 1
