@@ -3,6 +3,7 @@
 from msgspec import Struct
 from obstore.store import ObjectStore
 from redis.asyncio import Redis
+from saq.queue.redis import RedisQueue
 
 from open311.db import Database
 from open311.settings import Settings
@@ -14,4 +15,5 @@ class Context(Struct, frozen=True):
     settings: Settings
     db: Database
     redis: Redis
+    queue: RedisQueue
     store: ObjectStore

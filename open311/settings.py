@@ -143,6 +143,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     task_attempts: Annotated[
         Positive, Meta(description="Tries of a task before it is set aside as dead.")
     ] = 10
+    task_days: Annotated[Positive, Meta(description="How long finished tasks are kept.")] = 7
 
     @property
     def address(self) -> str:

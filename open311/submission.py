@@ -91,7 +91,7 @@ async def submit(
     if outcome.replayed:
         await media.discard(context.store, kept)
     elif outcome.receipt.token is not msgspec.UNSET:
-        await tasks.wake(context.redis)
+        await tasks.wake(context.queue)
     return outcome
 
 
