@@ -3,8 +3,9 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import asyncpg
@@ -47,6 +48,10 @@ values (:jurisdiction_id, :kind, :subject, :actor, cast(:after as jsonb))
 """)
 _LONGEST_CODE = 100
 
+WRITERS = 2
+"""Chunks stored at a time: each keeps one core of the database's machine busy."""
+
+Taken = TypeVar("Taken")
 Progress = Callable[[int, int], None]
 """Told how much is done, and of how much."""
 
@@ -71,6 +76,12 @@ class Counts(Struct):
     known: int = 0
     refused: int = 0
 
+    def add(self, inserted: int, known: int, refused: int = 0) -> None:
+        """Count one more chunk."""
+        self.inserted += inserted
+        self.known += known
+        self.refused += refused
+
 
 async def import_file(
     db: Database,
@@ -90,22 +101,53 @@ async def import_file(
     file = open_file(source.path)
     columns = _columns(file, source)
     counts = Counts()
+
+    async def take() -> tuple[Batch, pd.DataFrame] | None:
+        batch = await asyncio.to_thread(next, file.batches, None)
+        if batch is None:
+            return None
+        texts = _renamed(batch.rows, columns)
+        if source.create_services:
+            await _create_services(db, jurisdiction_id, texts, rules, actor)
+        return batch, texts
+
+    async def put(taken: tuple[Batch, pd.DataFrame]) -> None:
+        batch, texts = taken
+        rows, refused = await asyncio.to_thread(check, texts, rules)
+        inserted = await store(db, jurisdiction_id, rows)
+        faults = [*batch.faults, *refused]
+        _list_faults(report, faults)
+        counts.add(inserted, len(rows) - inserted, len(faults))
+        progress(batch.done, file.size)
+
     await asyncio.to_thread(report.unlink, missing_ok=True)
     try:
-        async for batch in _ahead(file.batches):
-            texts = _renamed(batch.rows, columns)
-            if source.create_services:
-                rules = await _create_services(db, jurisdiction_id, texts, rules, actor)
-            rows, refused = await asyncio.to_thread(check, texts, rules)
-            inserted = await store(db, jurisdiction_id, rows)
-            _list_faults(report, [*batch.faults, *refused])
-            counts.inserted += inserted
-            counts.known += len(rows) - inserted
-            counts.refused += len(batch.faults) + len(refused)
-            progress(batch.done, file.size)
+        await in_parallel(take, put)
     finally:
         await record(db, jurisdiction_id, source.path.name, actor, counts)
     return counts
+
+
+async def in_parallel(
+    take: Callable[[], Awaitable[Taken | None]], put: Callable[[Taken], Awaitable[None]]
+) -> None:
+    """Take things one by one until there are none, and put WRITERS of them at a time."""
+    one = asyncio.Lock()
+
+    async def work() -> None:
+        while True:
+            async with one:
+                thing = await take()
+            if thing is None:
+                return
+            await put(thing)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WRITERS):
+                group.create_task(work())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 async def store(db: Database, jurisdiction_id: str, rows: pd.DataFrame) -> int:
@@ -183,25 +225,14 @@ def _renamed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame({field: rows[column] for field, column in columns.items()})
 
 
-async def _ahead(batches: Iterator[Batch]) -> AsyncIterator[Batch]:
-    """The batches, each read while the one before it is being stored."""
-    reading = asyncio.create_task(asyncio.to_thread(next, batches, None))
-    try:
-        while batch := await reading:
-            reading = asyncio.create_task(asyncio.to_thread(next, batches, None))
-            yield batch
-    finally:
-        reading.cancel()
-
-
 async def _create_services(
     db: Database, jurisdiction_id: str, texts: pd.DataFrame, rules: Rules, actor: str
-) -> Rules:
-    """Make a service of each code that the jurisdiction does not have yet."""
+) -> None:
+    """Make a service of each code that the jurisdiction does not have, and let the rules know."""
     codes = {code.strip() for code in texts["service_code"].dropna().unique()}
     new = sorted(c for c in codes - rules.services.keys() if c and _usable(c))
     if not new:
-        return rules
+        return
     names = {"jurisdiction_id": jurisdiction_id}
     async with db.begin(jurisdiction_id) as connection:
         for code in new:
@@ -209,7 +240,7 @@ async def _create_services(
             event = {"kind": "service.added", "subject": code, "actor": actor, "after": None}
             await connection.execute(_RECORD, names | event)
         await connection.execute(_MOVE_CHANGESET, names)
-    return msgspec.structs.replace(rules, services={**rules.services, **{c: c for c in new}})
+    rules.services.update({code: code for code in new})
 
 
 def _usable(code: str) -> bool:

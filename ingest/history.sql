@@ -19,4 +19,6 @@ select
 from history_row row
 join service on service.jurisdiction_id = :jurisdiction_id
     and service.service_code = row.service_code
+-- in one order, so that two chunks that hold the same ids wait for, and never block, each other
+order by row.service_request_id
 on conflict (jurisdiction_id, service_request_id) do nothing

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from open311.errors import BadInput
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = 20_000
 
 
 class Fault(Struct, frozen=True):

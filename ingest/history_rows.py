@@ -1,7 +1,6 @@
 """Check rows of history, whole columns at a time, and bring them into the stored form."""
 
 import hashlib
-from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -48,7 +47,7 @@ class Rules(Struct, frozen=True):
 
     zone: ZoneInfo
     date_format: str | None
-    services: Mapping[str, str]
+    services: dict[str, str]
     """Service codes, by what the file may call them: the code itself or the service's name."""
 
 

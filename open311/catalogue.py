@@ -154,7 +154,6 @@ def _service_rows(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
             **msgspec.to_builtins(service),
             "jurisdiction_id": catalogue.jurisdiction_id,
             "attributes": msgspec.to_builtins(questions),
-            "active": True,
             "position": position,
         }
 

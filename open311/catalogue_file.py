@@ -85,6 +85,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     attributes: list[Attribute] = []
     sla_hours: Annotated[int, Meta(ge=1)] | None = None
     sensitive: bool = False
+    active: bool = True
+    """Not active: kept for the requests it has, but nobody can file new ones."""
     agency_responsible: str | None = None
     service_notice: str | None = None
     team: str | None = None

@@ -47,7 +47,7 @@ class Database:
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction without a tenant: the list of jurisdictions, and the task queue's calls."""
+        """One transaction without a tenant: the list of jurisdictions, the task queue."""
         async with self._transaction() as connection:
             yield connection
 
@@ -88,3 +88,13 @@ def connect(settings: Settings, role: str = "app") -> Database:
             },
         )
     )
+
+
+@asynccontextmanager
+async def connected(settings: Settings, role: str = "app") -> AsyncIterator[Database]:
+    """The pool of a role for as long as the block runs: for commands."""
+    database = connect(settings, role)
+    try:
+        yield database
+    finally:
+        await database.close()
