@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from clients.web import pages
-from open311 import db, georeport, health, media, observation, openapi, rates, responses
+from open311 import connections, georeport, health, media, observation, openapi, rates, responses
 from open311.context import Context
 from open311.errors import Problem
 from open311.settings import Settings, from_environment
@@ -32,12 +32,7 @@ _COMPRESSION = CompressionConfig(
 
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application; connections open with its lifespan and close with it."""
-    context = Context(
-        settings=settings,
-        db=db.connect(settings),
-        redis=rates.connect(settings),
-        store=media.open_store(settings),
-    )
+    context = connections.open_context(settings)
     return Litestar(
         route_handlers=[
             *georeport.routes,
@@ -56,6 +51,7 @@ def create_app(settings: Settings) -> Litestar:
             Exception: responses.tell_failure,
         },
         middleware=[observation.Observe(), rates.LimitAddresses(context)],
+        template_config=pages.TEMPLATES,
         cors_config=_CORS,
         compression_config=_COMPRESSION,
         request_max_body_size=settings.max_upload_bytes,
@@ -70,8 +66,7 @@ async def _open(context: Context) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await context.db.close()
-        await context.redis.aclose()
+        await connections.close_context(context)
 
 
 def create_app_from_environment() -> Litestar:

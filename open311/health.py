@@ -1,17 +1,18 @@
 """Whether the server lives, and whether it can serve; each says what is missing."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import HttpMethod, Response, route
 from litestar.di import NamedDependency
-from prometheus_client import CollectorRegistry, multiprocess
+from prometheus_client import CollectorRegistry, Gauge, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
-from open311 import media, migrate
+from open311 import media, migrate, tasks
 from open311.context import Context
 
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
@@ -64,5 +65,33 @@ async def _check_redis(context: Context) -> str:
     return ""
 
 
+@route("/metrics", http_method=_READ)
+async def get_metrics(context: NamedDependency[Context]) -> Response[bytes]:
+    """Counters of all web processes, and the task queue as it stands, for Prometheus."""
+    registry = CollectorRegistry()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        multiprocess.MultiProcessCollector(registry)
+        counters = generate_latest(registry)
+    else:
+        counters = generate_latest()
+    body = counters + await _task_metrics(context)
+    return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _task_metrics(context: Context) -> bytes:
+    registry = CollectorRegistry()
+    number = Gauge("open311_tasks", "Tasks that are not done", ["kind", "state"], registry=registry)
+    age = Gauge(
+        "open311_task_age_seconds", "How long the oldest is due", ["kind", "state"],
+        registry=registry,
+    )
+    for each in await tasks.count(context.db):
+        number.labels(each.kind, each.state).set(each.number)
+        age.labels(each.kind, each.state).set(max(0.0, each.oldest_seconds))
+    return generate_latest(registry)
+
+
 _CHECKS = {"database": _check_database, "media": _check_media, "redis": _check_redis}
 _OPTIONAL = {"redis"}
+
+routes = [get_live, get_ready, get_metrics]

@@ -34,16 +34,6 @@ class Address(Struct, frozen=True):
     exempt: bool
 
 
-def connect(settings: Settings) -> Redis:
-    """A client that gives up at once: nobody waits for a rate limit."""
-    return Redis.from_url(
-        settings.redis_url,
-        socket_connect_timeout=0.05,
-        socket_timeout=0.25,
-        retry_on_timeout=False,
-    )
-
-
 async def spend(redis: Redis, settings: Settings, bucket: str, limit: int) -> None:
     """Count one call in the current window. Raises TooMany when the bucket is used up."""
     if _resting.get(id(redis), 0.0) > time.monotonic():

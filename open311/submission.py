@@ -22,6 +22,7 @@ from open311 import (
     new_request,
     pictures,
     rates,
+    remote_media,
     reporters,
     services,
     tasks,
@@ -53,11 +54,12 @@ class Caller(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What the client is told, and whether it is new."""
+    """What the client is told, and what became of it."""
 
     receipt: Receipt
     replayed: bool = False
     repeats: str | None = None
+    has_tasks: bool = False
 
 
 async def authorize(
@@ -90,7 +92,7 @@ async def submit(
         raise
     if outcome.replayed:
         await media.discard(context.store, kept)
-    elif outcome.receipt.token is not msgspec.UNSET:
+    elif outcome.has_tasks:
         await tasks.wake(context.queue)
     return outcome
 
@@ -139,7 +141,12 @@ async def _file(filing: _Filing) -> Outcome:
     await media.record(
         connection, jurisdiction_id, filing.kept, service_request_id=request_id
     )
-    return Outcome(await _receipt(filing, service, request_id), repeats=repeats)
+    receipt = await _receipt(filing, service, request_id)
+    copies = await remote_media.plan(
+        connection, filing.context.settings, jurisdiction_id, request_id, row["media_urls"]
+    )
+    is_batch = service.type is ServiceType.BATCH
+    return Outcome(receipt, repeats=repeats, has_tasks=copies or is_batch)
 
 
 async def _validate(filing: _Filing, service: Service) -> tuple[NewRequest, dict[str, Any]]:

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from saq import Worker
 from saq.queue.redis import RedisQueue
 
-from open311 import db, housekeeping, media, rates, remote_media, tasks, tokens
+from open311 import connections, housekeeping, remote_media, tasks, tokens
 from open311.context import Context
 from open311.settings import Settings
 from open311.tasks import Handler
@@ -34,7 +34,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    context = open_context(settings)
+    context = connections.open_context(settings)
     due = asyncio.Event()
     # its own connection without a time limit: it waits in Redis for as long as nothing happens
     waker = RedisQueue(Redis.from_url(settings.redis_url), tasks.QUEUE_NAME)
@@ -50,26 +50,8 @@ async def run(settings: Settings) -> None:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         await waker.disconnect()
-        await close_context(context)
+        await connections.close_context(context)
         _log.info("worker stopped")
-
-
-def open_context(settings: Settings) -> Context:
-    """The connections of one process; nothing is opened before its first use."""
-    redis = rates.connect(settings)
-    return Context(
-        settings=settings,
-        db=db.connect(settings),
-        redis=redis,
-        queue=RedisQueue(redis, tasks.QUEUE_NAME),
-        store=media.open_store(settings),
-    )
-
-
-async def close_context(context: Context) -> None:
-    """Close them."""
-    await context.db.close()
-    await context.redis.aclose()
 
 
 async def _work(context: Context, stop: asyncio.Event, due: asyncio.Event) -> None:

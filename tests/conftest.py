@@ -16,7 +16,7 @@ import sqlalchemy
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from open311 import catalogue, db, embedded
+from open311 import catalogue, db, embedded, keys
 from open311.app import create_app
 from open311.db import Database
 from open311.migrate import migrate
@@ -77,6 +77,8 @@ async def city(database: Database) -> str:
     read = catalogue.read(CITY)
     renamed = msgspec.structs.replace(read, jurisdiction_id=jurisdiction_id)
     await catalogue.load(database, renamed)
+    key = f"key-{jurisdiction_id}"
+    await keys.ensure(database, jurisdiction_id, key, "tests", keys.SCOPES, "high")
     return jurisdiction_id
 
 

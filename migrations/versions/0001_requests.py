@@ -38,6 +38,7 @@ def upgrade() -> None:
         protect(table, grants)
     grant("jurisdiction", "select, insert, update", "app")
     grant("jurisdiction", "select", "map")
+    grant("alembic_version", "select", "app")
     publish("service_request", PUBLIC_REQUEST, "visibility = 'public'")
     publish("service", [f'"{column}"' for column in PUBLIC_SERVICE], "active and not sensitive")
 

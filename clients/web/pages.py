@@ -1,0 +1,109 @@
+"""Pages for people: the municipalities served here, their services, and how apps get a key."""
+
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from litestar import HttpMethod, Request, get, post, route
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.response import Template
+from litestar.static_files import create_static_files_router
+from litestar.template import TemplateConfig
+
+from open311 import jurisdictions, keys, rates, reporters, services
+from open311.context import Context
+from open311.errors import BadInput, Problem
+from open311.forms import Fields, read_body
+
+_HERE = Path(__file__).parent
+_READ = [HttpMethod.GET, HttpMethod.HEAD]
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; form-action 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+_LONGEST_NAME = 100
+
+TEMPLATES = TemplateConfig(directory=_HERE / "templates", engine=JinjaTemplateEngine)
+
+
+@route("/", http_method=_READ)
+async def get_home(context: NamedDependency[Context]) -> Template:
+    """Every municipality; test endpoints are found by those who need them."""
+    everywhere = await jurisdictions.list_all(context.db)
+    return _page("home.html", cities=[each for each in everywhere if each.test_of is None])
+
+
+@route("/{jurisdiction_id:str}", http_method=_READ)
+async def get_city(
+    jurisdiction_id: FromPath[str], context: NamedDependency[Context]
+) -> Template:
+    """One municipality and its services."""
+    city = await jurisdictions.find(context.db, jurisdiction_id)
+    async with context.db.begin(city.jurisdiction_id) as connection:
+        offered = await services.list_services(connection, city.jurisdiction_id)
+    by_group = groupby(sorted(offered, key=lambda s: s.group), key=lambda s: s.group)
+    groups = [(group, list(members)) for group, members in by_group]
+    return _page("city.html", city=city, groups=groups, address=context.settings.address)
+
+
+@get("/open311/{jurisdiction_id:str}/key")
+async def get_key_form(
+    jurisdiction_id: FromPath[str], context: NamedDependency[Context]
+) -> Template:
+    """The application for an API key."""
+    city = await jurisdictions.find(context.db, jurisdiction_id)
+    return _page("key.html", city=city, given={})
+
+
+@post("/open311/{jurisdiction_id:str}/key", status_code=200)
+async def post_key_form(
+    request: Request[Any, Any, Any],
+    jurisdiction_id: FromPath[str],
+    context: NamedDependency[Context],
+) -> Template:
+    """Make the key; a test endpoint's works at once, any other's when an operator approves it."""
+    city = await jurisdictions.find(context.db, jurisdiction_id)
+    fields = await read_body(request, context.settings)
+    given = {name: fields.text(name) or "" for name in ("app", "first_name", "email")}
+    shown = {"city": city, "given": given, "address": context.settings.address}
+    try:
+        caller = rates.address(request.scope, context.settings)
+        key = await _apply(context, city, fields, caller)
+    except Problem as problem:
+        status = 429 if problem.retry_after else 400
+        return _page("key.html", status, **shown, wrong=problem.descriptions)
+    return _page("key.html", **shown, key=key)
+
+
+async def _apply(
+    context: Context, city: jurisdictions.Jurisdiction, fields: Fields, caller: rates.Address
+) -> str:
+    """Check an application and make its key. Raises BadInput or TooMany."""
+    settings = context.settings
+    bucket = f"key-request:{caller.bucket}"
+    await rates.spend(context.redis, settings, bucket, settings.rate_key_requests)
+    app, contact = fields.text("app"), reporters.read_contact(fields.values)
+    if fields.text("website"):
+        raise BadInput("The application was not accepted.")
+    if not (app and contact.email and contact.first_name) or len(app) > _LONGEST_NAME:
+        raise BadInput("The app's name, your name and your email are needed.")
+    state = "active" if city.test_of else "pending"
+    return await keys.create(
+        context.db, settings, city.jurisdiction_id, app, state=state, contact=contact
+    )
+
+
+def _page(name: str, status: int = 200, **shown: Any) -> Template:
+    return Template(name, context=shown, status_code=status, headers=_HEADERS)
+
+
+routes = [
+    get_home,
+    get_city,
+    get_key_form,
+    post_key_form,
+    create_static_files_router("/static", directories=[_HERE / "static"]),
+]
