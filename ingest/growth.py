@@ -48,7 +48,8 @@ async def grow(
         total, present = found.one()
     counts = Counts()
     wanted = number - (total - present)
-    batches = _batches(real, present, wanted, years)
+    # from the first again, because an interruption can leave gaps: what is there is passed over
+    batches = _batches(real, wanted if present < wanted else 0, years)
 
     async def take() -> pd.DataFrame | None:
         return await asyncio.to_thread(next, batches, None)
@@ -56,7 +57,7 @@ async def grow(
     async def put(rows: pd.DataFrame) -> None:
         inserted = await store(db, jurisdiction_id, rows)
         counts.add(inserted, len(rows) - inserted)
-        progress(counts.inserted + counts.known, wanted - present)
+        progress(counts.inserted + counts.known, wanted)
 
     await in_parallel(take, put)
     await record(db, jurisdiction_id, "growth", "operator", counts)
@@ -75,9 +76,9 @@ async def _real(db: Database, jurisdiction_id: str) -> pd.DataFrame:
     return real
 
 
-def _batches(real: pd.DataFrame, first: int, last: int, years: int) -> Iterator[pd.DataFrame]:
-    for begin in range(first, last, BATCH_ROWS):
-        yield made(real, begin, min(last, begin + BATCH_ROWS), years)
+def _batches(real: pd.DataFrame, number: int, years: int) -> Iterator[pd.DataFrame]:
+    for first in range(0, number, BATCH_ROWS):
+        yield made(real, first, min(number, first + BATCH_ROWS), years)
 
 
 def made(real: pd.DataFrame, first: int, last: int, years: int) -> pd.DataFrame:

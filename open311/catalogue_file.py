@@ -22,13 +22,22 @@ from open311.jurisdictions import JurisdictionSettings
 
 RESERVED = frozenset({"v2", "discovery"})
 
-# A comma would end a code in the lists of codes that filters take; a bracket, in `attribute[CODE]`.
-_Code = Annotated[
-    str, Meta(pattern=r"^[^\s,\x00-\x1f]([^,\x00-\x1f]*[^\s,\x00-\x1f])?$", max_length=100)
-]
-_AttributeCode = Annotated[
-    str, Meta(pattern=r"^[^\s\[\]\x00-\x1f]([^\[\]\x00-\x1f]*[^\s\[\]\x00-\x1f])?$", max_length=100)
-]
+# What the patterns below say, for people. A comma would end a code in the lists of codes that
+# filters take; a bracket, in `attribute[CODE]`.
+_ID = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
+_LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$"
+_CODE = r"^[^\s,\x00-\x1f]([^,\x00-\x1f]*[^\s,\x00-\x1f])?$"
+_ATTRIBUTE_CODE = r"^[^\s\[\]\x00-\x1f]([^\[\]\x00-\x1f]*[^\s\[\]\x00-\x1f])?$"
+_MEANINGS = {
+    _ID: "a jurisdiction_id is a host name in small letters, like city.gov.za",
+    _LANGUAGE: "a language is a code like en or pt-BR",
+    _CODE: "codes and keywords have no commas, and no blanks at their ends",
+    _ATTRIBUTE_CODE: "the code of an attribute has no brackets, and no blanks at its ends",
+}
+
+_Code = Annotated[str, Meta(pattern=_CODE, max_length=100)]
+_AttributeCode = Annotated[str, Meta(pattern=_ATTRIBUTE_CODE, max_length=100)]
+_Keyword = Annotated[str, Meta(pattern=_CODE)]
 _Line = Annotated[str, Meta(min_length=1, max_length=500)]
 _LISTS = (wire.Datatype.SINGLEVALUELIST, wire.Datatype.MULTIVALUELIST)
 
@@ -80,7 +89,7 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     service_name: _Line
     description: str = ""
     group: str = ""
-    keywords: list[Annotated[str, Meta(pattern=r"^[^,\s]([^,]*[^,\s])?$")]] = []
+    keywords: list[_Keyword] = []
     type: wire.ServiceType = wire.ServiceType.REALTIME
     attributes: list[Attribute] = []
     sla_hours: Annotated[int, Meta(ge=1)] | None = None
@@ -95,14 +104,10 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
 class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
     """A jurisdiction and its services, checked."""
 
-    jurisdiction_id: Annotated[
-        str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=200)
-    ]
+    jurisdiction_id: Annotated[str, Meta(pattern=_ID, max_length=200)]
     name: _Line
     time_zone: str
-    languages: Annotated[
-        list[Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]], Meta(min_length=1)
-    ]
+    languages: Annotated[list[Annotated[str, Meta(pattern=_LANGUAGE)]], Meta(min_length=1)]
     services: list[Service]
     contact: str = ""
     boundary: MultiPolygon | None = None
@@ -195,7 +200,8 @@ def _convert(document: Any, folder: Path) -> Catalogue:
         unknown = re.search(r"unknown field `(.+)`", reason)
         if unknown:
             place.append(unknown[1])
-        raise _Refused(place, reason) from None
+        meant = [words for pattern, words in _MEANINGS.items() if repr(pattern) in reason]
+        raise _Refused(place, meant[0] if meant else reason) from None
 
 
 def _boundary(value: Any, folder: Path) -> MultiPolygon:
@@ -222,7 +228,7 @@ def _faults(catalogue: Catalogue) -> Iterator[tuple[list[str | int], str]]:
         yield ["jurisdiction_id"], f"{name} is a name that the server keeps for itself"
     try:
         ZoneInfo(catalogue.time_zone)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         yield ["time_zone"], f"{catalogue.time_zone} is no time zone of the tz database"
     codes = [service.service_code for service in catalogue.services]
     yield from _repeated(["services"], "service_code", codes)
