@@ -70,7 +70,8 @@ async def create(
             connection, settings, jurisdiction_id, contact or Contact()
         )
         row = _row(jurisdiction_id, key_text, name, scopes, rate_class)
-        await _insert(connection, row | {"state": state, "reporter_id": reporter_id})
+        row |= {"state": state, "reporter_id": reporter_id}
+        await _insert(connection, row, "operator" if contact is None else "applicant")
     return key_text
 
 
@@ -85,7 +86,7 @@ async def ensure(
     """Make an active key of a given text unless it exists: the demo's, and those of tests."""
     async with db.begin(jurisdiction_id) as connection:
         row = _row(jurisdiction_id, key_text, name, scopes, rate_class)
-        await _insert(connection, row | {"state": "active", "reporter_id": None})
+        await _insert(connection, row | {"state": "active", "reporter_id": None}, "operator")
 
 
 async def check(
@@ -139,14 +140,12 @@ def _row(
     }
 
 
-async def _insert(connection: AsyncConnection, row: dict[str, Any]) -> None:
+async def _insert(connection: AsyncConnection, row: dict[str, Any], actor: str) -> None:
     made = (await connection.execute(_INSERT, row)).scalar_one_or_none()
     if made is not None:
         after = {name: row[name] for name in ("name", "scopes", "rate_class", "state")}
         jurisdiction_id = row["jurisdiction_id"]
-        await events.record(
-            connection, jurisdiction_id, "key.created", made, "operator", after=after
-        )
+        await events.record(connection, jurisdiction_id, "key.created", made, actor, after=after)
 
 
 def _digest(key_text: str) -> bytes:

@@ -1,7 +1,7 @@
 """Rate limits: fixed windows counted in Redis, exact under concurrency, open while it is away."""
 
 import ipaddress
-import logging
+import re
 import time
 from functools import lru_cache
 
@@ -13,17 +13,17 @@ from prometheus_client import Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from open311 import absence
 from open311.context import Context
 from open311.errors import TooMany
 from open311.keys import ApiKey
 from open311.settings import Settings
 
-_log = logging.getLogger(__name__)
 _OPEN = Counter("open311_rate_limit_open_total", "Calls let through because Redis was away")
-# After a failure Redis is left alone this long, so that it costs one short wait and not one a call.
-_REST_SECONDS = 5.0
-_resting: dict[int, float] = {}
+# Some proxies write the port too: 203.0.113.9:4711, [2001:db8::1]:4711.
+_WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|([\d.]+):\d+")
 
+Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -36,7 +36,7 @@ class Address(Struct, frozen=True):
 
 async def spend(redis: Redis, settings: Settings, bucket: str, limit: int) -> None:
     """Count one call in the current window. Raises TooMany when the bucket is used up."""
-    if _resting.get(id(redis), 0.0) > time.monotonic():
+    if absence.is_away(redis):
         _OPEN.inc()
         return
     window = settings.rate_window_seconds
@@ -44,9 +44,12 @@ async def spend(redis: Redis, settings: Settings, bucket: str, limit: int) -> No
     name = f"rate:{bucket}:{int(now // window)}"
     try:
         async with redis.pipeline(transaction=True) as pipeline:
-            used, _ = await pipeline.incr(name).expire(name, window).execute()
+            pipeline.incr(name)
+            pipeline.expire(name, window)
+            used, _ = await pipeline.execute()
     except (RedisError, OSError, TimeoutError) as error:
-        _rest(redis, error)
+        _OPEN.inc()
+        absence.note(redis, error)
         return
     if used > limit:
         wait = int(window - now % window) + 1
@@ -61,10 +64,10 @@ async def spend_key(redis: Redis, settings: Settings, key: ApiKey, address: Addr
     await spend(redis, settings, f"key:{key.key_id}", limit)
 
 
-def _rest(redis: Redis, error: Exception) -> None:
-    _OPEN.inc()
-    _resting[id(redis)] = time.monotonic() + _REST_SECONDS
-    _log.warning("rate limits are open: Redis is away (%s)", type(error).__name__)
+async def spend_address(redis: Redis, settings: Settings, address: Address) -> None:
+    """Count one call without a valid key, by where it comes from; exempt networks are free."""
+    if not address.exempt:
+        await spend(redis, settings, address.bucket, settings.rate_address)
 
 
 def address(scope: Scope, settings: Settings) -> Address:
@@ -77,25 +80,29 @@ def address(scope: Scope, settings: Settings) -> Address:
     hop = _ip(client[0]) if client else None
     forwarded = _forwarded(scope)
     trusted = _networks(settings.trusted_proxies)
-    believed = list(forwarded)
-    while hop is not None and believed and _in_any(hop, trusted):
-        hop = _ip(believed.pop())
+    for text in reversed(forwarded):
+        before = _ip(text)
+        if hop is None or before is None or not _in_any(hop, trusted):
+            break
+        hop = before
     exempt = not forwarded and hop is not None and _in_any(hop, _networks(settings.rate_exempt))
     return Address(_bucket(hop), exempt)
 
 
 def _forwarded(scope: Scope) -> list[str]:
-    values = [value.decode("latin-1") for name, value in scope["headers"]
-              if name == b"x-forwarded-for"]
+    headers = scope["headers"]
+    values = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _ip(text: str) -> Ip | None:
+    if found := _WITH_PORT.fullmatch(text):
+        text = found[1] or found[2]
     try:
-        found = ipaddress.ip_address(text)
+        ip = ipaddress.ip_address(text)
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
+    return getattr(ip, "ipv4_mapped", None) or ip
 
 
 @lru_cache(maxsize=16)
@@ -103,13 +110,11 @@ def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
-def _in_any(
-    ip: ipaddress.IPv4Address | ipaddress.IPv6Address, networks: tuple[Network, ...]
-) -> bool:
+def _in_any(ip: Ip, networks: tuple[Network, ...]) -> bool:
     return any(ip.version == network.version and ip in network for network in networks)
 
 
-def _bucket(ip: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> str:
+def _bucket(ip: Ip | None) -> str:
     if ip is None:
         return "address:unknown"
     bits = 64 if ip.version == 6 else 32
@@ -125,11 +130,8 @@ class LimitAddresses(ASGIMiddleware):
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    async def handle(
-        self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
-    ) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         settings = self.context.settings
-        caller = address(scope, settings)
-        if scope["method"] in ("GET", "HEAD") and not caller.exempt:
-            await spend(self.context.redis, settings, caller.bucket, settings.rate_address)
+        if scope.get("method") in ("GET", "HEAD"):
+            await spend_address(self.context.redis, settings, address(scope, settings))
         await next_app(scope, receive, send)

@@ -140,6 +140,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     task_lease_seconds: Annotated[
         Positive, Meta(description="A task whose worker died is tried again after this.")
     ] = 60
+    task_seconds: Annotated[
+        Positive, Meta(description="Longest time of one try of a task.")
+    ] = 600
     task_attempts: Annotated[
         Positive, Meta(description="Tries of a task before it is set aside as dead.")
     ] = 10

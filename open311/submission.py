@@ -29,7 +29,7 @@ from open311 import (
     tokens,
 )
 from open311.context import Context
-from open311.errors import BadInput
+from open311.errors import BadInput, Forbidden
 from open311.forms import Fields
 from open311.jurisdictions import Jurisdiction
 from open311.new_request import Faults, NewRequest, Place
@@ -65,9 +65,16 @@ class Outcome(Struct, frozen=True):
 async def authorize(
     context: Context, jurisdiction: Jurisdiction, caller: Caller, scope: str
 ) -> keys.ApiKey:
-    """Check the caller's key and take one call from its rate. Raises Forbidden or TooMany."""
-    async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
-        key = await keys.check(connection, jurisdiction.jurisdiction_id, caller.api_key, scope)
+    """Check the caller's key and take one call from its rate. Raises Forbidden or TooMany.
+
+    Calls without a valid key count by address, so nobody tries keys without end.
+    """
+    try:
+        async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
+            key = await keys.check(connection, jurisdiction.jurisdiction_id, caller.api_key, scope)
+    except Forbidden:
+        await rates.spend_address(context.redis, context.settings, caller.address)
+        raise
     await rates.spend_key(context.redis, context.settings, key, caller.address)
     return key
 

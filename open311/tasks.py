@@ -3,18 +3,26 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+from prometheus_client import Counter
 from redis.exceptions import RedisError
 from saq.queue.redis import RedisQueue
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from open311 import absence, events
 from open311.db import Database
+from open311.errors import NotFound
 from open311.settings import Settings
 
 Handler = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -22,32 +30,20 @@ Handler = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 QUEUE_NAME = "open311"
 _WAKE_SECONDS = 0.25
+_WAKE_WINDOW = 10
 _LONGEST_PAUSE = 1800.0
+_ENDED = Counter("open311_task_ends_total", "Tries of tasks, by how they ended", ["kind", "end"])
 _log = logging.getLogger(__name__)
 
 _ADD = text("""
-insert into task (jurisdiction_id, kind, dedupe_key, payload)
-values (:jurisdiction_id, :kind, :dedupe_key, cast(:payload as jsonb))
+insert into task (jurisdiction_id, kind, dedupe_key, payload, run_after)
+values (
+    :jurisdiction_id, :kind, :dedupe_key, cast(:payload as jsonb),
+    coalesce(cast(:run_after as timestamptz), now())
+)
 on conflict (jurisdiction_id, kind, dedupe_key) do nothing
 """)
 _CLAIM = text("select * from claim_tasks(:kinds, :most, :lease_seconds)").columns(payload=JSONB)
-# Only whoever holds the task's latest attempt may write its end.
-_MINE = """
-where jurisdiction_id = :jurisdiction_id and id = :id and attempts = :attempts
-    and state = 'running'
-"""
-_FINISH = text(f"""
-update task set state = 'done', finished_at = now(), lease_until = null, last_error = null {_MINE}
-""")
-_FAIL = text(f"""
-update task
-set state = :state, lease_until = null, last_error = :last_error,
-    run_after = now() + make_interval(secs => :pause)
-{_MINE}
-""")
-_RELEASE = text(f"""
-update task set state = 'waiting', lease_until = null, attempts = attempts - 1 {_MINE}
-""")
 _COUNT = text("select kind, state, number, oldest_seconds from count_tasks()")
 _LIST_DEAD = text("""
 select id, kind, dedupe_key, attempts, last_error from task
@@ -58,6 +54,24 @@ update task set state = 'waiting', attempts = 0, run_after = now()
 where jurisdiction_id = :jurisdiction_id and id = :id and state = 'dead'
 returning id
 """)
+
+
+def _mine(change: str) -> TextClause:
+    """A change to a task that only whoever holds its latest attempt may make."""
+    return text(f"""
+    update task set {change}
+    where jurisdiction_id = :jurisdiction_id and id = :id and attempts = :attempts
+        and state = 'running'
+    """)  # noqa: S608
+
+
+_RENEW = _mine("lease_until = now() + make_interval(secs => :lease_seconds)")
+_FINISH = _mine("state = 'done', finished_at = now(), lease_until = null, last_error = null")
+_FAIL = _mine("""
+    state = :state, lease_until = null, last_error = :last_error,
+    run_after = now() + make_interval(secs => :pause)
+""")
+_RELEASE = _mine("state = 'waiting', lease_until = null, attempts = attempts - 1")
 
 
 class Claimed(Struct, frozen=True):
@@ -94,24 +108,32 @@ async def add(
     jurisdiction_id: str,
     kind: str,
     dedupe_key: str,
-    payload: Mapping[str, Any],
+    payload: Mapping[str, Any] | None = None,
+    run_after: datetime | None = None,
 ) -> None:
-    """Put a task into the caller's transaction; the same kind and dedupe_key are one task for ever."""
+    """Put a task into the caller's transaction, for now or for later.
+
+    The same kind and dedupe_key are one task until it is done and `task_days` old.
+    """
     names = {"jurisdiction_id": jurisdiction_id, "kind": kind, "dedupe_key": dedupe_key}
-    await connection.execute(_ADD, names | {"payload": msgspec.json.encode(payload).decode()})
+    rest = {"payload": msgspec.json.encode(payload or {}).decode(), "run_after": run_after}
+    await connection.execute(_ADD, names | rest)
 
 
 async def wake(queue: RedisQueue) -> None:
     """Tell a worker to look, after the commit. Without Redis it looks by itself a little later."""
+    if absence.is_away(queue.redis):
+        return
+    # One job at a time is enough. Its name changes, or a worker that died with it would leave
+    # all later ones refused as repeats.
+    job = {"key": f"wake-{int(time.time()) // _WAKE_WINDOW}", "timeout": 10, "retries": 1, "ttl": 1}
     try:
-        await asyncio.wait_for(queue.enqueue("wake", timeout=10, retries=1, ttl=1), _WAKE_SECONDS)
+        await asyncio.wait_for(queue.enqueue("wake", **job), _WAKE_SECONDS)
     except (RedisError, OSError, TimeoutError) as error:
-        _log.info("no worker was woken: %s", type(error).__name__)
+        absence.note(queue.redis, error)
 
 
-async def claim(
-    db: Database, settings: Settings, kinds: Sequence[str], most: int
-) -> list[Claimed]:
+async def claim(db: Database, settings: Settings, kinds: Sequence[str], most: int) -> list[Claimed]:
     """Take at most so many due tasks, of any jurisdiction."""
     names = {"kinds": list(kinds), "most": most, "lease_seconds": settings.task_lease_seconds}
     async with db.shared() as connection:
@@ -124,44 +146,86 @@ async def work(
 ) -> None:
     """Run a task's handler and write how it ended; stopped in the middle, it is free again.
 
-    A handler is stopped before its lease runs out, so two workers never do one task at once.
+    A worker that dies writes nothing: then the lease runs out, and the task is due again.
     """
     try:
-        async with asyncio.timeout(settings.task_lease_seconds * 0.8):
+        _check_tries(settings, task)
+        async with asyncio.timeout(settings.task_seconds), _renewed(db, settings, task):
             await handlers[task.kind](task.jurisdiction_id, task.payload)
     except asyncio.CancelledError:
-        await asyncio.shield(_end(db, _RELEASE, task))
+        await asyncio.shield(_end(db, _RELEASE, task, "released"))
         raise
     except Exception as error:
         await _fail(db, settings, task, error)
     else:
-        await _end(db, _FINISH, task)
+        await _end(db, _FINISH, task, "done")
+
+
+def _check_tries(settings: Settings, task: Claimed) -> None:
+    """A task may take its worker down each time, and then nobody is left to count its failures."""
+    if task.attempts > settings.task_attempts:
+        raise RuntimeError("every worker that tried this task died")
+
+
+@asynccontextmanager
+async def _renewed(db: Database, settings: Settings, task: Claimed) -> AsyncIterator[None]:
+    """Keep a task's lease for as long as the block runs."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(settings.task_lease_seconds / 3)
+            with suppress(Exception):  # next time, or else somebody else may have it
+                await _write(db, _RENEW, task, {"lease_seconds": settings.task_lease_seconds})
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        renewing.cancel()
 
 
 async def _fail(db: Database, settings: Settings, task: Claimed, error: Exception) -> None:
     """Try again later, each time after about twice as long, until it is set aside as dead."""
     dead = task.attempts >= settings.task_attempts
     pause = min(_LONGEST_PAUSE, 2.0**task.attempts) * random.uniform(0.5, 1.0)  # noqa: S311
-    # the type says enough: messages of libraries quote what they choked on
-    told = type(error).__name__
-    _log.warning("task %s %s failed: %s", task.kind, task.id, told, exc_info=error)
+    told = _describe(error)
+    _log.warning("task %s %s of %s: %s", task.kind, task.id, task.jurisdiction_id, told)
     ended = {"state": "dead" if dead else "waiting", "last_error": told, "pause": pause}
-    await _end(db, _FAIL, task, ended)
+    await _end(db, _FAIL, task, "dead" if dead else "failed", ended)
+
+
+def _describe(error: Exception) -> str:
+    """What failed, and where; not its message, which may quote what people wrote."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno} {frame.name}"
 
 
 async def _end(
-    db: Database, statement: Any, task: Claimed, ended: Mapping[str, Any] | None = None
+    db: Database,
+    statement: TextClause,
+    task: Claimed,
+    end: str,
+    ended: Mapping[str, Any] | None = None,
 ) -> None:
-    names = {"jurisdiction_id": task.jurisdiction_id, "id": task.id, "attempts": task.attempts}
+    await _write(db, statement, task, ended or {})
+    _ENDED.labels(task.kind, end).inc()
+
+
+async def _write(
+    db: Database, statement: TextClause, task: Claimed, names: Mapping[str, Any]
+) -> None:
+    mine = {"jurisdiction_id": task.jurisdiction_id, "id": task.id, "attempts": task.attempts}
     async with db.begin(task.jurisdiction_id) as connection:
-        await connection.execute(statement, names | dict(ended or {}))
+        await connection.execute(statement, mine | dict(names))
 
 
 async def count(db: Database) -> list[Count]:
     """Every kind and state that has tasks, done ones left out."""
     async with db.shared() as connection:
-        return [msgspec.convert(dict(row), Count)
-                for row in (await connection.execute(_COUNT)).mappings()]
+        return [
+            msgspec.convert(dict(row), Count)
+            for row in (await connection.execute(_COUNT)).mappings()
+        ]
 
 
 async def list_dead(db: Database, jurisdiction_id: str) -> list[DeadTask]:
@@ -171,8 +235,10 @@ async def list_dead(db: Database, jurisdiction_id: str) -> list[DeadTask]:
         return [msgspec.convert(dict(row), DeadTask) for row in rows.mappings()]
 
 
-async def replay(db: Database, jurisdiction_id: str, task_id: int) -> bool:
-    """Give a dead task its tries again; False when there is no such one."""
+async def replay(db: Database, jurisdiction_id: str, task_id: int, actor: str) -> None:
+    """Give a dead task all its tries again. Raises NotFound when there is no such one."""
+    names = {"jurisdiction_id": jurisdiction_id, "id": task_id}
     async with db.begin(jurisdiction_id) as connection:
-        names = {"jurisdiction_id": jurisdiction_id, "id": task_id}
-        return (await connection.execute(_REPLAY, names)).first() is not None
+        if (await connection.execute(_REPLAY, names)).first() is None:
+            raise NotFound(f"There is no dead task {task_id} in {jurisdiction_id}.")
+        await events.record(connection, jurisdiction_id, "task.replayed", str(task_id), actor)
