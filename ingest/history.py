@@ -101,56 +101,60 @@ async def import_file(
     NotFound for an unknown jurisdiction.
     """
     rules = await _rules(db, jurisdiction_id, source)
-    file = open_file(source.path)
-    columns = _columns(file, source)
     counts = Counts()
-
-    async def take() -> tuple[Batch, pd.DataFrame] | None:
-        batch = await asyncio.to_thread(next, file.batches, None)
-        if batch is None:
-            return None
-        texts = _renamed(batch.rows, columns)
-        if source.create_services:
-            await _create_services(db, jurisdiction_id, texts, rules, actor)
-        return batch, texts
-
-    async def put(taken: tuple[Batch, pd.DataFrame]) -> None:
-        batch, texts = taken
-        rows, refused = await asyncio.to_thread(check, texts, rules)
-        inserted = await store(db, jurisdiction_id, rows)
-        faults = [*batch.faults, *refused]
-        _list_faults(report, faults)
-        counts.add(inserted, len(rows) - inserted, len(faults))
-        progress(batch.done, file.size)
-
     await asyncio.to_thread(report.unlink, missing_ok=True)
-    try:
-        await in_parallel(take, put)
-    finally:
-        await record(db, jurisdiction_id, source.path.name, actor, counts)
+    with open_file(source.path) as file:
+        columns = _columns(file, source)
+
+        async def take() -> tuple[Batch, pd.DataFrame] | None:
+            batch = await asyncio.to_thread(next, file.batches, None)
+            if batch is None:
+                return None
+            texts = _renamed(batch.rows, columns)
+            if source.create_services:
+                await _create_services(db, jurisdiction_id, texts, rules, actor)
+            return batch, texts
+
+        async def put(taken: tuple[Batch, pd.DataFrame]) -> None:
+            batch, texts = taken
+            rows, refused = await asyncio.to_thread(check, texts, rules)
+            inserted = await store(db, jurisdiction_id, rows)
+            faults = [*batch.faults, *refused]
+            _list_faults(report, faults)
+            counts.add(inserted, len(rows) - inserted, len(faults))
+            progress(batch.done, file.size)
+
+        try:
+            await in_parallel(take, put)
+        finally:
+            await record(db, jurisdiction_id, source.path.name, actor, counts)
     return counts
 
 
 async def in_parallel(
     take: Callable[[], Awaitable[Taken | None]], put: Callable[[Taken], Awaitable[None]]
 ) -> None:
-    """Take things one by one until there are none, and put WRITERS of them at a time."""
+    """Take things one by one until there are none, and put WRITERS of them at a time.
+
+    After a failure nothing more is taken, what is under way is finished, and the failure raised.
+    """
     one = asyncio.Lock()
+    failures: list[Exception] = []
 
     async def work() -> None:
         while True:
-            async with one:
-                thing = await take()
-            if thing is None:
-                return
-            await put(thing)
+            try:
+                async with one:
+                    thing = None if failures else await take()
+                if thing is None:
+                    return
+                await put(thing)
+            except Exception as failure:
+                failures.append(failure)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(WRITERS):
-                group.create_task(work())
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+    await asyncio.gather(*(work() for _ in range(WRITERS)))
+    if failures:
+        raise failures[0]
 
 
 async def store(db: Database, jurisdiction_id: str, rows: pd.DataFrame) -> int:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -43,7 +44,8 @@ class HistoryFile(Struct, frozen=True):
     batches: Iterator[Batch]
 
 
-def open_file(path: Path) -> HistoryFile:
+@contextmanager
+def open_file(path: Path) -> Iterator[HistoryFile]:
     """Open a file by its name: CSV (gzipped or not), Parquet, or GeoJSON. Raises BadInput.
 
     The points of GeoJSON are its columns `long` and `lat`.
@@ -51,30 +53,32 @@ def open_file(path: Path) -> HistoryFile:
     if not path.is_file():
         raise BadInput(f"{path} does not exist.")
     name = path.name.lower()
-    if name.endswith((".csv", ".csv.gz")):
-        return _open_csv(path)
-    if name.endswith(".parquet"):
-        return _open_parquet(path)
-    if name.endswith((".geojson", ".geojson.gz")):
-        return _open_geojson(path)
+    openers = {
+        (".csv", ".csv.gz"): _open_csv,
+        (".parquet",): _open_parquet,
+        (".geojson", ".geojson.gz"): _open_geojson,
+    }
+    for endings, opener in openers.items():
+        if name.endswith(endings):
+            with opener(path) as file:
+                yield file
+            return
     raise BadInput(f"{path} is neither .csv, .csv.gz, .parquet, .geojson nor .geojson.gz.")
 
 
-def _open_csv(path: Path) -> HistoryFile:
-    raw = path.open("rb")
-    plain = gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
-    records = _records(path, io.TextIOWrapper(plain, "utf-8-sig", newline=""))
-    header = next(records, None)
-    if header is None:
-        raise BadInput(f"{path} is empty.")
-    columns = [name.strip() for name in header[1]]
-
-    def batches() -> Iterator[Batch]:
-        with raw:
-            while batch := _next_batch(records, columns, raw):
-                yield batch
-
-    return HistoryFile(columns, path.stat().st_size, batches())
+@contextmanager
+def _open_csv(path: Path) -> Iterator[HistoryFile]:
+    with path.open("rb") as raw, ExitStack() as stack:
+        packed = path.suffix.lower() == ".gz"
+        plain = stack.enter_context(gzip.GzipFile(fileobj=raw)) if packed else raw
+        text = stack.enter_context(io.TextIOWrapper(plain, "utf-8-sig", newline=""))
+        records = _records(path, text)
+        header = next(records, None)
+        if header is None:
+            raise BadInput(f"{path} is empty.")
+        columns = [name.strip() for name in header[1]]
+        batches = iter(lambda: _next_batch(records, columns, raw), None)
+        yield HistoryFile(columns, path.stat().st_size, batches)
 
 
 def _records(path: Path, text: io.TextIOWrapper) -> Iterator[tuple[int, list[str]]]:
@@ -110,7 +114,8 @@ def _next_batch(
     return Batch(rows, faults, raw.tell())
 
 
-def _open_parquet(path: Path) -> HistoryFile:
+@contextmanager
+def _open_parquet(path: Path) -> Iterator[HistoryFile]:
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
@@ -122,10 +127,12 @@ def _open_parquet(path: Path) -> HistoryFile:
             yield Batch(_as_text(batch, done + 1), [], done + batch.num_rows)
             done += batch.num_rows
 
-    return HistoryFile(file.schema_arrow.names, file.metadata.num_rows, batches())
+    with file:
+        yield HistoryFile(file.schema_arrow.names, file.metadata.num_rows, batches())
 
 
-def _open_geojson(path: Path) -> HistoryFile:
+@contextmanager
+def _open_geojson(path: Path) -> Iterator[HistoryFile]:
     name = f"/vsigzip/{path}" if path.suffix.lower() == ".gz" else str(path)
     try:
         about = pyogrio.read_info(name, force_feature_count=True)
@@ -144,7 +151,7 @@ def _open_geojson(path: Path) -> HistoryFile:
                 yield Batch(_with_points(batch, point, done + 1), [], done + batch.num_rows)
                 done += batch.num_rows
 
-    return HistoryFile(columns, about["features"], batches())
+    yield HistoryFile(columns, about["features"], batches())
 
 
 def _with_points(batch: pa.RecordBatch, point: str, first: int) -> pd.DataFrame:
