@@ -56,6 +56,7 @@ def create_app(settings: Settings) -> Litestar:
         compression_config=_COMPRESSION,
         request_max_body_size=settings.max_upload_bytes,
         openapi_config=None,
+        logging_config=None,  # `logs` has it
         lifespan=[lambda _app: _open(context)],
         debug=False,
     )
