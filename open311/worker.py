@@ -1,14 +1,14 @@
-"""The queue worker: the one place that knows every kind of task. It takes them until told to stop."""
+"""The queue worker: the one place that knows every kind of task; does them until told to stop."""
 
 import asyncio
 import logging
 import signal
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 from redis.asyncio import Redis
-from saq import Worker
+from saq import Status
 from saq.queue.redis import RedisQueue
 
 from open311 import connections, housekeeping, remote_media, tasks, tokens
@@ -18,10 +18,13 @@ from open311.tasks import Handler
 
 CONCURRENCY = 8
 POLL_SECONDS = 2.0
+_LISTEN_SECONDS = 10
 _log = logging.getLogger(__name__)
 
+Handlers = Mapping[str, Handler]
 
-def handlers(context: Context) -> dict[str, Handler]:
+
+def handlers(context: Context) -> Handlers:
     """What is done for each kind of task."""
     return {
         "token.issue": partial(tokens.issue, context.db),
@@ -29,35 +32,42 @@ def handlers(context: Context) -> dict[str, Handler]:
     }
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, known: Callable[[Context], Handlers] = handlers) -> None:
     """Work until SIGTERM or SIGINT; then finish what is under way within `drain_seconds`."""
-    stop = asyncio.Event()
+    stop, due = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     context = connections.open_context(settings)
-    due = asyncio.Event()
-    # its own connection without a time limit: it waits in Redis for as long as nothing happens
-    waker = RedisQueue(Redis.from_url(settings.redis_url), tasks.QUEUE_NAME)
-    beside = [
-        asyncio.create_task(_listen(waker, due)),
-        asyncio.create_task(housekeeping.run(context)),
-    ]
-    _log.info("worker started")
     try:
-        await _work(context, stop, due)
+        async with _beside(housekeeping.run(context)), _beside(_listen(settings, due)):
+            _log.info("worker started")
+            await _work(context, known(context), stop, due)
     finally:
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
-        await waker.disconnect()
         await connections.close_context(context)
         _log.info("worker stopped")
 
 
-async def _work(context: Context, stop: asyncio.Event, due: asyncio.Event) -> None:
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Something that goes on for as long as the block runs."""
+    going = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        going.cancel()
+        await asyncio.wait([going])
+
+
+async def _work(context: Context, known: Handlers, stop: asyncio.Event, due: asyncio.Event) -> None:
     """Claim, do, and claim again; look by itself every POLL_SECONDS, or as soon as woken."""
-    known = handlers(context)
     under_way: set[asyncio.Task[None]] = set()
+
+    def over(doing: asyncio.Task[None]) -> None:
+        under_way.discard(doing)
+        due.set()
+        if not doing.cancelled() and (error := doing.exception()):
+            _log.warning("the end of a task was not written: %s", type(error).__name__)
+
     while not stop.is_set():
         due.clear()
         free = CONCURRENCY - len(under_way)
@@ -65,15 +75,20 @@ async def _work(context: Context, stop: asyncio.Event, due: asyncio.Event) -> No
         for task in claimed:
             doing = asyncio.create_task(tasks.work(context.db, context.settings, known, task))
             under_way.add(doing)
-            doing.add_done_callback(under_way.discard)
-            doing.add_done_callback(lambda _: due.set())
+            doing.add_done_callback(over)
         if not claimed:
             await _first(stop, due)
+    await _drain(under_way, context.settings.drain_seconds)
+
+
+async def _drain(under_way: set[asyncio.Task[None]], seconds: float) -> None:
+    """Let tasks finish; those that cannot give their leases back, and are done by another."""
     if under_way:
-        _, late = await asyncio.wait(under_way, timeout=context.settings.drain_seconds)
-        for doing in late:
-            doing.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.wait(under_way, timeout=seconds)
+    late = list(under_way)
+    for doing in late:
+        doing.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
 
 
 async def _claim(context: Context, kinds: list[str], most: int) -> list[tasks.Claimed]:
@@ -91,16 +106,27 @@ async def _first(stop: asyncio.Event, due: asyncio.Event) -> None:
         wait.cancel()
 
 
-async def _listen(queue: RedisQueue, due: asyncio.Event) -> None:
-    """Be woken through Redis for as long as it is there; start again whenever it fails."""
+async def _listen(settings: Settings, due: asyncio.Event) -> None:
+    """Be woken through Redis while it is there; a lost wake-up costs POLL_SECONDS.
 
-    async def wake(_: Any) -> None:
+    SAQ's own worker is not for this: it takes the process's signals, and without Redis it spins.
+    """
+    redis = Redis.from_url(settings.redis_url, socket_timeout=2 * _LISTEN_SECONDS)
+    queue = RedisQueue(redis, tasks.QUEUE_NAME)
+    try:
+        while True:
+            try:
+                await _be_woken(queue, due)
+            except Exception as error:  # Redis is away: it comes back, and until then we look
+                _log.debug("nobody can wake this worker: %s", type(error).__name__)
+                await asyncio.sleep(POLL_SECONDS)
+    finally:
+        await queue.disconnect()
+
+
+async def _be_woken(queue: RedisQueue, due: asyncio.Event) -> None:
+    job = await queue.dequeue(timeout=_LISTEN_SECONDS)
+    if job is not None:
+        # finished first: a wake-up that was dropped as a repeat of this one came before the look
+        await job.finish(Status.COMPLETE)
         due.set()
-
-    Worker.SIGNALS = []  # ours: a worker of SAQ would take the process's handlers
-    while True:
-        with suppress(Exception):
-            await queue.redis.ping()
-            worker = Worker(queue, [("wake", wake)], concurrency=1)
-            await worker.start()
-        await asyncio.sleep(POLL_SECONDS)
