@@ -10,7 +10,7 @@ import click
 
 from ingest import commands as ingest_commands
 from open311 import embedded, logs
-from open311.commands import catalogue, server
+from open311.commands import catalogue, keys, server, tasks
 from open311.migrate import migrate
 from open311.settings import Settings, SettingsError, from_environment
 
@@ -44,6 +44,8 @@ _COMMANDS: tuple[click.Command, ...] = (
     server.show_settings,
     catalogue.jurisdiction,
     catalogue.service,
+    keys.key,
+    tasks.task,
     ingest_commands.imports,
     ingest_commands.demo,
 )

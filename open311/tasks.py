@@ -29,6 +29,7 @@ Handler = Callable[[str, dict[str, Any]], Awaitable[None]]
 """Does the work of one kind: called with the jurisdiction's id and the payload, perhaps twice."""
 
 QUEUE_NAME = "open311"
+OPEN_STATES = ("waiting", "running", "dead")
 _WAKE_SECONDS = 0.25
 _WAKE_WINDOW = 10
 _LONGEST_PAUSE = 1800.0
@@ -45,9 +46,10 @@ on conflict (jurisdiction_id, kind, dedupe_key) do nothing
 """)
 _CLAIM = text("select * from claim_tasks(:kinds, :most, :lease_seconds)").columns(payload=JSONB)
 _COUNT = text("select kind, state, number, oldest_seconds from count_tasks()")
-_LIST_DEAD = text("""
-select id, kind, dedupe_key, attempts, last_error from task
-where jurisdiction_id = :jurisdiction_id and state = 'dead' order by id
+_LIST = text("""
+select id, kind, dedupe_key, state, attempts, last_error from task
+where jurisdiction_id = :jurisdiction_id and state = any(:states)
+order by id
 """)
 _REPLAY = text("""
 update task set state = 'waiting', attempts = 0, run_after = now()
@@ -93,12 +95,13 @@ class Count(Struct, frozen=True):
     oldest_seconds: float
 
 
-class DeadTask(Struct, frozen=True):
-    """A task that was given up after too many tries."""
+class OpenTask(Struct, frozen=True):
+    """A task that is not done; a dead one was given up after too many tries."""
 
     id: int
     kind: str
     dedupe_key: str
+    state: str
     attempts: int
     last_error: str | None
 
@@ -228,11 +231,14 @@ async def count(db: Database) -> list[Count]:
         ]
 
 
-async def list_dead(db: Database, jurisdiction_id: str) -> list[DeadTask]:
-    """The tasks that were given up."""
+async def list_open(
+    db: Database, jurisdiction_id: str, states: Sequence[str] = OPEN_STATES
+) -> list[OpenTask]:
+    """The tasks in some states, oldest first."""
+    names = {"jurisdiction_id": jurisdiction_id, "states": list(states)}
     async with db.begin(jurisdiction_id) as connection:
-        rows = await connection.execute(_LIST_DEAD, {"jurisdiction_id": jurisdiction_id})
-        return [msgspec.convert(dict(row), DeadTask) for row in rows.mappings()]
+        rows = (await connection.execute(_LIST, names)).mappings().all()
+    return [msgspec.convert(dict(row), OpenTask) for row in rows]
 
 
 async def replay(db: Database, jurisdiction_id: str, task_id: int, actor: str) -> None:

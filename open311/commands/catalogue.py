@@ -1,19 +1,15 @@
 """`open311 jurisdiction …` and `open311 service …`: load catalogues."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
 
 from open311 import catalogue, db, jurisdictions
 from open311.catalogue import Catalogue, Changes
+from open311.commands.installation import Installation
 from open311.errors import Problem
 from open311.settings import Settings
-
-Installation = Callable[[], AbstractContextManager[Settings]]
-"""How a command comes by the settings, with the database they name running."""
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -14,7 +14,7 @@ import uvloop
 from msgspec import Meta
 
 from open311 import logs, supervisor
-from open311.commands.catalogue import Installation
+from open311.commands.installation import Installation
 from open311.migrate import migrate
 from open311.settings import Settings, from_environment
 
