@@ -5,14 +5,41 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 import click
 
-from ingest import commands as ingest_commands
 from open311 import embedded, logs
-from open311.commands import catalogue, keys, server, tasks
 from open311.migrate import migrate
 from open311.settings import Settings, SettingsError, from_environment
+
+# Where each command is; a module is imported when its command is called, for some take seconds.
+COMMANDS = {
+    "serve": "open311.commands.server:serve",
+    "worker": "open311.commands.server:worker",
+    "migrate": "open311.commands.server:migrate_schema",
+    "settings": "open311.commands.server:show_settings",
+    "jurisdiction": "open311.commands.catalogue:jurisdiction",
+    "service": "open311.commands.catalogue:service",
+    "key": "open311.commands.keys:key",
+    "task": "open311.commands.tasks:task",
+    "import": "ingest.commands:imports",
+    "demo": "ingest.commands:demo",
+}
+
+
+class Commands(click.Group):
+    """The commands by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
 
 @contextmanager
@@ -29,28 +56,12 @@ def installation() -> Iterator[Settings]:
         yield settings
 
 
-@click.group()
+@click.group(cls=Commands)
 @click.version_option(package_name="open311")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """One server for municipal service requests."""
     context.obj = installation
-
-
-_COMMANDS: tuple[click.Command, ...] = (
-    server.serve,
-    server.worker,
-    server.migrate_schema,
-    server.show_settings,
-    catalogue.jurisdiction,
-    catalogue.service,
-    keys.key,
-    tasks.task,
-    ingest_commands.imports,
-    ingest_commands.demo,
-)
-for _command in _COMMANDS:
-    cli.add_command(_command)
 
 
 def main() -> None:
