@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from open311.settings import Settings
 
@@ -42,8 +42,15 @@ def _shared() -> list[Processor]:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _drop_colors,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+
+
+def _drop_colors(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Uvicorn sends each message a second time, coloured."""
+    event.pop("color_message", None)
+    return event
 
 
 def _rendered(text: bool) -> Sequence[Processor]:

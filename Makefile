@@ -1,0 +1,20 @@
+# Two commands: `make run` and `make test`. Each first brings the machine to where it works.
+ARGS ?=
+
+.PHONY: help run test
+
+help:
+	@echo "make run    serve with demo data at http://127.0.0.1:8311 (another PORT: make run PORT=8312)"
+	@echo "make test   lint, types and tests; fewer tests: make test ARGS=\"tests/api -k services\""
+
+run: .venv/.synced
+	@.venv/bin/open311 serve --demo
+
+test: .venv/.synced
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest $(ARGS)
+
+.venv/.synced: uv.lock pyproject.toml bin/bootstrap open311/binaries.py
+	@bin/bootstrap
