@@ -60,7 +60,7 @@ def _to_xml(rows: list[BulkRequest], _number: int) -> bytes:
 _HEADER = ",".join(field.name for field in msgspec.structs.fields(BulkRequest)) + "\r\n"
 _XML_HEAD = b'<?xml version="1.0" encoding="utf-8"?>\n<service_requests>'
 BULK_FORMATS = {
-    "csv": BulkFormat("text/csv; charset=utf-8; header=present", _HEADER.encode(), _to_csv, b""),
+    "csv": BulkFormat("text/csv; header=present", _HEADER.encode(), _to_csv, b""),
     "json": BulkFormat(FORMATS["json"].media_type, b"[", _to_json, b"]"),
     "xml": BulkFormat(FORMATS["xml"].media_type, _XML_HEAD, _to_xml, b"</service_requests>"),
 }

@@ -92,7 +92,8 @@ def _plain(value: Any) -> str:
 
 FORMATS = {
     "json": Format("application/json; charset=utf-8", to_json),
-    "xml": Format("text/xml; charset=utf-8", to_xml),
+    # Litestar adds the charset to text types by itself, also to those that have one
+    "xml": Format("text/xml", to_xml),
 }
 
 

@@ -1,6 +1,5 @@
 """What one running server holds: settings and open connections, handed to whoever needs them."""
 
-from msgspec import Struct
 from obstore.store import ObjectStore
 from redis.asyncio import Redis
 from saq.queue.redis import RedisQueue
@@ -9,11 +8,22 @@ from open311.db import Database
 from open311.settings import Settings
 
 
-class Context(Struct, frozen=True):
-    """The server's state beside PostgreSQL and Redis themselves."""
+class Context:
+    """The server's state beside PostgreSQL and Redis themselves.
 
-    settings: Settings
-    db: Database
-    redis: Redis
-    queue: RedisQueue
-    store: ObjectStore
+    A plain class: as a struct, msgspec would look into the store's types, which it cannot.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        db: Database,
+        redis: Redis,
+        queue: RedisQueue,
+        store: ObjectStore,
+    ) -> None:
+        self.settings = settings
+        self.db = db
+        self.redis = redis
+        self.queue = queue
+        self.store = store

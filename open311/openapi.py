@@ -103,7 +103,7 @@ def _body(properties: Json) -> Json:
 
 def _responses(operation: Json, schemas: Json, bulk: bool) -> Json:
     answer = schemas[operation["answer"]]
-    media_types = [f.media_type for f in (BULK_FORMATS if bulk else FORMATS).values()]
+    media_types = [_bare(f.media_type) for f in (BULK_FORMATS if bulk else FORMATS).values()]
     responses: Json = {
         "200": {
             "description": operation["summary"],
@@ -116,16 +116,20 @@ def _responses(operation: Json, schemas: Json, bulk: bool) -> Json:
         responses[str(status)] = {
             "description": HTTPStatus(status).phrase,
             "content": {
-                f.media_type: {"schema": _schema(f.media_type, schemas["errors"])}
-                for f in FORMATS.values()
+                kind: {"schema": _schema(kind, schemas["errors"])}
+                for kind in (_bare(f.media_type) for f in FORMATS.values())
             },
         }
     return responses
 
 
+def _bare(media_type: str) -> str:
+    return media_type.partition(";")[0]
+
+
 def _schema(media_type: str, schema: Json) -> Json:
     """JSON has the schema; XML is the same under its root element, which JSON Schema cannot say."""
-    return schema if media_type.startswith("application/json") else {"type": "string"}
+    return schema if media_type == "application/json" else {"type": "string"}
 
 
 @route("/openapi.json", http_method=_READ)

@@ -326,7 +326,8 @@ def span_conditions(
 ) -> list[ColumnElement[bool]]:
     """The SQL of a span."""
     start, end = span
-    return [column >= start] * (start is not None) + [column <= end] * (end is not None)
+    after = [] if start is None else [column >= start]
+    return after if end is None else [*after, column <= end]
 
 
 def _in_box(box: Box) -> list[ColumnElement[bool]]:

@@ -6,22 +6,26 @@ Isolation is the product's own tenancy: tests commit for real, and see nothing o
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
+import pandas as pd
 import pytest
 import sqlalchemy
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from ingest import history
 from open311 import catalogue, db, embedded, keys
 from open311.app import create_app
 from open311.db import Database
 from open311.migrate import migrate
 from open311.settings import Settings, from_environment
 
+FileHistory = Callable[[list[dict[str, Any]]], Awaitable[None]]
 CITY = Path(__file__).parent / "city.yaml"
 
 
@@ -80,6 +84,21 @@ async def city(database: Database) -> str:
     key = f"key-{jurisdiction_id}"
     await keys.ensure(database, jurisdiction_id, key, "tests", keys.SCOPES, "high")
     return jurisdiction_id
+
+
+@pytest.fixture
+async def file_history(database: Database, city: str, tmp_path: Path) -> FileHistory:
+    """Put past requests into the test's jurisdiction, through the import that a city uses."""
+
+    async def file(rows: list[dict[str, Any]]) -> None:
+        path = tmp_path / "history.csv"
+        pd.DataFrame(rows).to_csv(path, index=False)
+        counts = await history.import_file(
+            database, city, history.Source(path), tmp_path / "refused.csv"
+        )
+        assert counts.inserted == len(rows), (tmp_path / "refused.csv").read_text()
+
+    return file
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import csv
 import io
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 import msgspec
@@ -9,16 +11,15 @@ import pytest
 from litestar import Litestar
 from lxml import etree
 
-from ingest import history
 from open311.app import create_app
-from open311.db import Database
 from open311.settings import Settings
 
+FileHistory = Callable[[list[dict[str, Any]]], Awaitable[None]]
 pytestmark = pytest.mark.anyio
 
 MANDATORY = {
-    *"service_request_id requested_datetime updated_datetime status_description".split(),
-    *"status_notes service_name address lat long".split(),
+    *["service_request_id", "requested_datetime", "updated_datetime", "status_description"],
+    *["status_notes", "service_name", "address", "lat", "long"],
 }
 
 
@@ -29,19 +30,19 @@ async def app(settings: Settings) -> Litestar:
 
 
 @pytest.fixture(autouse=True)
-async def filed(database: Database, city: str) -> None:
+async def filed(file_history: FileHistory) -> None:
     rows = [
         {
             "service_request_id": f"R-{number}",
             "service_code": "POTHOLE",
             "requested_datetime": f"2020-01-0{1 + number // 4}T08:00:00Z",
-            "description": "=cmd()|'x'!A1" if number == 0 else f"it's, \"so\" <{number}>",
+            "description": "=cmd()|'x'!A1" if number == 0 else f'it\'s, "so" <{number}>',
             "lat": -33.92,
             "long": 18.65,
         }
         for number in range(8)
     ]
-    await history.load_rows(database, city, rows)
+    await file_history(rows)
 
 
 EXPECTED = ["R-4", "R-5", "R-6", "R-7", "R-0", "R-1", "R-2", "R-3"]

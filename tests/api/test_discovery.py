@@ -16,7 +16,9 @@ async def test_discovers_one_jurisdiction(client: httpx.AsyncClient, city: str) 
     assert list(document) == ["changeset", "contact", "key_service", "endpoints"]
     assert document["contact"] == "Call 0860 103 089"
     assert datetime.fromisoformat(document["changeset"]) <= datetime.now(UTC)
-    assert [(each["type"], each["url"].rpartition("/open311")[2]) for each in document["endpoints"]] == [
+    assert [
+        (each["type"], each["url"].rpartition("/open311")[2]) for each in document["endpoints"]
+    ] == [
         ("production", f"/{city}/v2"),
         ("test", f"/test.{city}/v2"),
     ]

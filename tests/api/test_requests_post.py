@@ -105,9 +105,21 @@ async def test_the_key_may_be_a_bearer_token(client: httpx.AsyncClient, city: st
         ({"service_code": "TREE", "attribute[KIND]": ""}, 400, "KIND"),
         ({"service_code": "TREE", "attribute[KIND]": "It leans"}, 400, "KIND"),
         ({"service_code": "TREE", "attribute[KIND]": ["LEAN", "DEAD"]}, 400, "KIND"),
-        ({"service_code": "TREE", "attribute[KIND]": "LEAN", "attribute[HEIGHT]": "tall"}, 400, "HEIGHT"),
-        ({"service_code": "TREE", "attribute[KIND]": "LEAN", "attribute[SEEN]": "soon"}, 400, "SEEN"),
-        ({"service_code": "TREE", "attribute[KIND]": "LEAN", "attribute[NEAR][]": ["X"]}, 400, "NEAR"),
+        (
+            {"service_code": "TREE", "attribute[KIND]": "LEAN", "attribute[HEIGHT]": "tall"},
+            400,
+            "HEIGHT",
+        ),
+        (
+            {"service_code": "TREE", "attribute[KIND]": "LEAN", "attribute[SEEN]": "soon"},
+            400,
+            "SEEN",
+        ),
+        (
+            {"service_code": "TREE", "attribute[KIND]": "LEAN", "attribute[NEAR][]": ["X"]},
+            400,
+            "NEAR",
+        ),
     ],
 )
 async def test_says_what_is_wrong(
@@ -167,7 +179,9 @@ async def test_parameters_of_the_query_count_and_the_body_wins(
 ) -> None:
     query = {"api_key": f"key-{city}", "jurisdiction_id": city, "service_code": "TREE"}
     body = {"service_code": "POTHOLE", **PLACE}
-    answer = await client.post("http://open311.test/open311/v2/requests.json", params=query, data=body)
+    answer = await client.post(
+        "http://open311.test/open311/v2/requests.json", params=query, data=body
+    )
     assert answer.status_code == 200, answer.text
 
 
@@ -187,9 +201,7 @@ async def test_takes_json(client: httpx.AsyncClient, city: str) -> None:
         assert refused.status_code == 400, broken
 
 
-async def test_text_is_utf8_whatever_the_client_says(
-    client: httpx.AsyncClient, city: str
-) -> None:
+async def test_text_is_utf8_whatever_the_client_says(client: httpx.AsyncClient, city: str) -> None:
     start = f"api_key=key-{city}&service_code=POTHOLE&lat=-33.92&long=18.65&description=".encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     for sent in ("café ☕".encode(), b"caf%C3%A9+%E2%98%95"):
@@ -238,9 +250,7 @@ async def test_a_batch_service_gives_a_token(client: httpx.AsyncClient) -> None:
 
 async def test_a_blackbox_service_gives_neither(client: httpx.AsyncClient) -> None:
     receipt = (await post(client, service_code="NOISE")).json()
-    assert receipt == [
-        {"service_notice": "Inspectors visit within two weeks.", "account_id": None}
-    ]
+    assert receipt == [{"service_notice": "Inspectors visit within two weeks.", "account_id": None}]
 
 
 async def test_a_sensitive_request_is_filed_and_never_shown(client: httpx.AsyncClient) -> None:
@@ -310,9 +320,7 @@ async def test_media_urls_come_back_as_they_were(client: httpx.AsyncClient) -> N
     assert found["extended_attributes"]["media_urls"] == urls
 
 
-async def test_large_bodies_and_odd_types_are_refused(
-    client: httpx.AsyncClient, city: str
-) -> None:
+async def test_large_bodies_and_odd_types_are_refused(client: httpx.AsyncClient, city: str) -> None:
     large = await client.post("/requests.json", data=report(city, description="x" * 300_000))
     assert (large.status_code, large.json()[0]["code"]) == (413, 413)
     many = {f"field{number}": "x" for number in range(600)}

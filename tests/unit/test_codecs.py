@@ -52,4 +52,4 @@ def test_the_last_suffix_names_the_format() -> None:
     media = {
         path: format_of(path).media_type[:9] for path in ("/a.json", "/a.b.json", "/a", "/a.JSON")
     }
-    assert list(media.values()) == ["applicati", "applicati", "text/xml;", "text/xml;"]
+    assert list(media.values()) == ["applicati", "applicati", "text/xml", "text/xml"]
