@@ -1,8 +1,10 @@
-"""Photos: kept in a folder or an S3-compatible store, and served with nothing of their own to run."""
+"""Photos: kept in a folder or an S3-compatible store, and served so that nothing in them runs."""
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -25,6 +27,9 @@ from open311.settings import Settings
 
 _log = logging.getLogger(__name__)
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
+# Whoever files a report waits: a store that does not answer is given up soon (the library's own
+# limit is three minutes).
+_SECONDS = 10.0
 # The object keys are random and never written again, so whoever has one may keep it for good.
 _HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -68,12 +73,11 @@ def open_store(settings: Settings) -> ObjectStore:
         folder = Path(parts.path)
         folder.mkdir(parents=True, exist_ok=True)
         return LocalStore(folder, mkdir=True)
-    return from_url(settings.media_url)
+    retries = timedelta(seconds=_SECONDS / 2)
+    return from_url(settings.media_url, retry_config={"max_retries": 2, "retry_timeout": retries})
 
 
-async def keep(
-    store: ObjectStore, jurisdiction_id: str, pictures: Sequence[Picture]
-) -> list[Kept]:
+async def keep(store: ObjectStore, jurisdiction_id: str, pictures: Sequence[Picture]) -> list[Kept]:
     """Write photos under random keys, before the transaction that mentions them.
 
     Raises Busy when the store is away; then nothing of them is left.
@@ -82,13 +86,23 @@ async def keep(
     try:
         for picture in pictures:
             kept.append(made := _name(jurisdiction_id, picture))
-            await obstore.put_async(store, made.object_key, picture.content)
-            await obstore.put_async(store, made.thumbnail_key, picture.thumbnail)
+            await _write(store, made.object_key, picture.content)
+            await _write(store, made.thumbnail_key, picture.thumbnail)
     except (BaseError, OSError) as error:
         _log.warning("the media store failed: %s", type(error).__name__)
         await discard(store, kept)
-        raise Busy("Photos cannot be kept right now. Try again, or send the report without.") from error
+        raise Busy(
+            "Photos cannot be kept right now. Try again, or send the report without."
+        ) from error
+    except asyncio.CancelledError:
+        await discard(store, kept)
+        raise
     return kept
+
+
+async def _write(store: ObjectStore, object_key: str, content: bytes) -> None:
+    async with asyncio.timeout(_SECONDS):
+        await obstore.put_async(store, object_key, content)
 
 
 def _name(jurisdiction_id: str, picture: Picture) -> Kept:
@@ -106,12 +120,18 @@ def _name(jurisdiction_id: str, picture: Picture) -> Kept:
 
 async def discard(store: ObjectStore, kept: Sequence[Kept]) -> None:
     """Take photos back whose transaction failed; what cannot be deleted is only unreachable."""
-    for photo in kept:
-        for key in (photo.object_key, photo.thumbnail_key):
-            try:
-                await obstore.delete_async(store, key)
-            except (BaseError, OSError) as error:
-                _log.info("a photo was left behind: %s", type(error).__name__)
+    keys = [key for photo in kept for key in (photo.object_key, photo.thumbnail_key)]
+    await asyncio.gather(*(_delete(store, key) for key in keys))
+
+
+async def _delete(store: ObjectStore, object_key: str) -> None:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            await obstore.delete_async(store, object_key)
+    except FileNotFoundError:
+        return
+    except (BaseError, OSError) as error:
+        _log.warning("a photo was left behind: %s", type(error).__name__)
 
 
 async def record(
@@ -131,11 +151,9 @@ async def record(
 
 
 async def check(store: ObjectStore) -> str:
-    """What is wrong with the store, or nothing."""
+    """What is wrong with the store, or nothing. It writes: reading says nothing of a full disk."""
     try:
-        await obstore.head_async(store, "readiness")
-    except FileNotFoundError:
-        return ""
+        await _write(store, "readiness", b"")
     except (BaseError, OSError) as error:
         return type(error).__name__
     return ""
@@ -174,7 +192,8 @@ async def _content_type(context: Context, object_key: str) -> str:
 async def _read(store: ObjectStore, object_key: str) -> bytes:
     """The whole photo: the settings bound how large one can be."""
     try:
-        return bytes(await (await obstore.get_async(store, object_key)).bytes_async())
+        async with asyncio.timeout(_SECONDS):
+            return bytes(await (await obstore.get_async(store, object_key)).bytes_async())
     except FileNotFoundError:
         raise NotFound("There is no such photo.") from None
     except (BaseError, OSError) as error:
