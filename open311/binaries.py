@@ -91,4 +91,4 @@ def _has_postgis(folder: Path, major: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(missing()))
+    print(*missing(), sep="\n")
