@@ -27,8 +27,10 @@ def protect(table: str, grants: str = "select, insert, update, delete") -> None:
 
 def publish(table: str, columns: Sequence[str], condition: str) -> None:
     """Let the map role read these columns of the rows that meet a condition, and nothing else."""
-    run(f"create policy public_rows on {table} as restrictive for select to {role('map')} "
-        f"using ({condition});")
+    run(
+        f"create policy public_rows on {table} as restrictive for select to {role('map')} "
+        f"using ({condition});"
+    )
     grant(table, f"select ({', '.join(columns)})", "map")
 
 

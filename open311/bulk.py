@@ -17,7 +17,7 @@ from open311.search import COLUMNS, EXTENDED_COLUMNS, JOINED, R, Span, span_cond
 from open311.tables import service
 from open311.wire import BulkRequest
 
-_COLUMNS = (*COLUMNS, *EXTENDED_COLUMNS, service.c.group)
+_COLUMNS: tuple[Any, ...] = (*COLUMNS, *EXTENDED_COLUMNS, service.c.group)
 # Spreadsheets run what begins like this; a leading apostrophe makes it text.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -22,9 +22,7 @@ def discover(
     changeset = max((j.changeset for j in wanted), default=_EPOCH)
     if only is None:
         shared = f"{settings.address}/open311/v2"
-        endpoints.insert(
-            0, wire.Endpoint(SPECIFICATION, shared, changeset, "production", _FORMATS)
-        )
+        endpoints.insert(0, wire.Endpoint(SPECIFICATION, shared, changeset, "production", _FORMATS))
     prefix = f"/{only.jurisdiction_id}" if only else ""
     return wire.Discovery(
         changeset=changeset,

@@ -149,10 +149,11 @@ async def get_requests(
 ) -> Encoded[list[wire.Request]]:
     """Requests, newest first."""
     filters = search.read_filters(fields, ZoneInfo(jurisdiction.time_zone), context.settings)
-    async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
-        found = await search.find(connection, jurisdiction.jurisdiction_id, filters)
+    jurisdiction_id = jurisdiction.jurisdiction_id
+    async with context.db.begin(jurisdiction_id) as connection:
+        found = await search.find(connection, jurisdiction_id, filters)
         shown = await presentation.present(
-            connection, context.settings, jurisdiction.jurisdiction_id, found.rows, filters.extensions
+            connection, context.settings, jurisdiction_id, found.rows, filters.extensions
         )
     return Encoded(shown, headers=_page_headers(request, context, filters.page, found.total))
 

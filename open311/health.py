@@ -59,7 +59,7 @@ async def _check_media(context: Context) -> str:
 
 async def _check_redis(context: Context) -> str:
     try:
-        await context.redis.ping()
+        await context.redis.exists("readiness")
     except RedisError as error:
         return f"{type(error).__name__}: rate limits are open, tasks start late"
     return ""
@@ -70,7 +70,7 @@ async def get_metrics(context: NamedDependency[Context]) -> Response[bytes]:
     """Counters of all web processes, and the task queue as it stands, for Prometheus."""
     registry = CollectorRegistry()
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        multiprocess.MultiProcessCollector(registry)
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         counters = generate_latest(registry)
     else:
         counters = generate_latest()
@@ -82,7 +82,9 @@ async def _task_metrics(context: Context) -> bytes:
     registry = CollectorRegistry()
     number = Gauge("open311_tasks", "Tasks that are not done", ["kind", "state"], registry=registry)
     age = Gauge(
-        "open311_task_age_seconds", "How long the oldest is due", ["kind", "state"],
+        "open311_task_age_seconds",
+        "How long the oldest is due",
+        ["kind", "state"],
         registry=registry,
     )
     for each in await tasks.count(context.db):

@@ -74,7 +74,7 @@ async def list_all(db: Database) -> list[Jurisdiction]:
 async def covers(
     connection: AsyncConnection, jurisdiction_id: str, lat: float, long: float
 ) -> bool:
-    """Whether a point (degrees) lies in the jurisdiction or on its border; true without a boundary."""
+    """Whether a point (degrees) lies in the jurisdiction, its border included."""
     point = {"jurisdiction_id": jurisdiction_id, "lat": lat, "long": long}
     return bool((await connection.execute(_COVERS, point)).scalar_one())
 

@@ -70,7 +70,7 @@ def _ensure_roles(connection: Connection, settings: Settings) -> None:
     role statements take no parameters.
     """
     quote = connection.dialect.identifier_preparer.quote
-    database = owner_url(settings).database
+    database = owner_url(settings).database or ""
     for role in ROLES:
         name = f"{database}_{role}"
         exists = connection.execute(

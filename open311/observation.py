@@ -29,9 +29,7 @@ class Observe(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    async def handle(
-        self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
-    ) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         request_id = _request_id(scope)
         started, status = time.perf_counter(), 500
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -54,15 +52,11 @@ class Observe(ASGIMiddleware):
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
+    method = str(scope.get("method"))
     route = scope.get("path_template") or "(none)"
-    _SECONDS.labels(scope["method"], route, status).observe(seconds)
-    _log.info(
-        "request",
-        method=scope["method"],
-        route=route,
-        status=status,
-        ms=round(seconds * 1000, 1),
-    )
+    _SECONDS.labels(method, route, int(status)).observe(seconds)
+    ms = round(seconds * 1000, 1)
+    _log.info("request", method=method, route=route, status=int(status), ms=ms)
 
 
 def _request_id(scope: Scope) -> str:

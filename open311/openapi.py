@@ -78,8 +78,10 @@ def _operation(operation: Json, words: Json, schemas: Json) -> Json:
             _path_parameter("extension" if bulk else "format", {"enum": formats}),
             *(_path_parameter(name, {}) for name in operation.get("path_parameters", ())),
             *({"name": name, "in": "query"} | words["parameters"][name] for name in names),
-            *({"name": name, "in": "header"} | words["headers"][name]
-              for name in operation.get("headers", ())),
+            *(
+                {"name": name, "in": "header"} | words["headers"][name]
+                for name in operation.get("headers", ())
+            ),
         ],
         "responses": _responses(operation, schemas, bulk),
     }

@@ -14,7 +14,7 @@ _NOTES = text("""
 select service_request_id, updated_datetime, status, description
 from request_update
 where jurisdiction_id = :jurisdiction_id and service_request_id = any(:ids)
-order by updated_datetime, update_id
+order by updated_datetime, created_at, update_id
 """)
 _QUESTIONS = text("""
 select service_code, attributes
@@ -111,13 +111,15 @@ async def _questions(
 
 
 def _answers(given: dict[str, Any], questions: dict[str, Any]) -> list[wire.Answer]:
-    answers = []
+    answers = list[wire.Answer]()
     for code, value in given.items():
         question = questions.get(code, {})
-        names = {choice["key"]: choice["name"] for choice in question.get("values", ())}
+        names: dict[str, str] = {
+            choice["key"]: choice["name"] for choice in question.get("values", ())
+        }
         for one in value if isinstance(value, list) else [value]:
-            label = question.get("description", code)
-            answers.append(wire.Answer(code, label, names.get(one, one), one))
+            label, name = question.get("description", code), names.get(str(one), str(one))
+            answers.append(wire.Answer(code, str(label), name, str(one)))
     return answers
 
 

@@ -75,7 +75,7 @@ def read_contact(values: Mapping[str, list[str]]) -> Contact:
 async def store(
     connection: AsyncConnection, settings: Settings, jurisdiction_id: str, contact: Contact
 ) -> str | None:
-    """Keep a contact, encrypted, in the caller's transaction; None when there is nothing to keep."""
+    """Keep a contact, encrypted, in the caller's transaction; None for an empty one."""
     if contact == Contact():
         return None
     reporter_id = identifiers.long()

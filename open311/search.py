@@ -29,10 +29,20 @@ _DEFAULT_RADIUS = 500.0
 _MOST_NEARBY = 50
 
 COLUMNS = (
-    *(R[name] for name in "service_request_id status status_notes service_code".split()),
-    *(R[name] for name in "description agency_responsible requested_datetime".split()),
-    *(R[name] for name in "updated_datetime expected_datetime closed_datetime".split()),
-    *(R[name] for name in "address address_id zipcode media_urls".split()),
+    R.service_request_id,
+    R.status,
+    R.status_notes,
+    R.service_code,
+    R.description,
+    R.agency_responsible,
+    R.requested_datetime,
+    R.updated_datetime,
+    R.expected_datetime,
+    R.closed_datetime,
+    R.address,
+    R.address_id,
+    R.zipcode,
+    R.media_urls,
     func.st_y(R.geom).label("lat"),
     func.st_x(R.geom).label("long"),
     service.c.service_name,
@@ -149,9 +159,7 @@ def _read_status(fields: Fields) -> PublicStatus | None:
     return wanted.pop() if len(wanted) == 1 else None
 
 
-def read_span(
-    fields: Fields, zone: ZoneInfo, first: str, last: str
-) -> Span:
+def read_span(fields: Fields, zone: ZoneInfo, first: str, last: str) -> Span:
     """Two instants, each None when absent. Raises BadInput when the first is after the last."""
     start, end = (
         dates.parse_instant(text, zone, name) if (text := fields.text(name)) else None
@@ -162,9 +170,7 @@ def read_span(
     return start, end
 
 
-def _read_requested(
-    fields: Fields, zone: ZoneInfo, settings: Settings
-) -> Span:
+def _read_requested(fields: Fields, zone: ZoneInfo, settings: Settings) -> Span:
     """The span of requested_datetime: never wider than the setting, the latest by default.
 
     A question for what changed (`updated_after`) is bounded by that instead.
@@ -276,8 +282,9 @@ async def find_nearby(
         circle=circle,
     )
     distance = func.st_distance(func.geography(R.geom), _geography(circle)).label("distance")
+    columns: tuple[Any, ...] = (*COLUMNS, distance)
     nearest = (
-        select(*COLUMNS, distance)
+        select(*columns)
         .select_from(JOINED)
         .where(*_conditions(jurisdiction_id, wanted))
         .order_by(distance, R.service_request_id)
@@ -321,9 +328,7 @@ def _conditions(jurisdiction_id: str, filters: Filters) -> list[ColumnElement[bo
     return conditions
 
 
-def span_conditions(
-    column: ColumnElement[Any], span: Span
-) -> list[ColumnElement[bool]]:
+def span_conditions(column: ColumnElement[Any], span: Span) -> list[ColumnElement[bool]]:
     """The SQL of a span."""
     start, end = span
     after = [] if start is None else [column >= start]

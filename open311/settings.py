@@ -1,4 +1,4 @@
-"""The one place that reads the environment: every setting, its default, its bounds and its meaning."""
+"""Every setting, its default, its bounds and its meaning; the one reader of the environment."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=1, le=65535, description="Port the server listens on.")] = 8311
     public_url: Annotated[
         str,
-        Meta(description="Address that clients use, without a trailing slash; links are made of it."),
+        Meta(description="Address that clients use, without a trailing slash, for links."),
     ] = ""
     database_url: Annotated[
         str,
@@ -38,16 +38,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     media_url: Annotated[
         str,
         Meta(
-            description="Where photos are kept: `file:///path` or `s3://bucket/prefix` (with the usual "
-            "`AWS_*` variables for keys, region and endpoint). Unset: `VAR_DIR/media`."
+            description="Where photos are kept: `file:///path` or `s3://bucket/prefix` (with the "
+            "usual `AWS_*` variables for keys, region and endpoint). Unset: `VAR_DIR/media`."
         ),
     ] = ""
-    var_dir: Annotated[str, Meta(description="Folder of the embedded services and their data.")] = "var"
+    var_dir: Annotated[str, Meta(description="Folder of the embedded services and their data.")] = (
+        "var"
+    )
     secret_keys: Annotated[
         tuple[str, ...],
         Meta(
-            description="Secrets of at least 32 characters, newest first, that personal data is encrypted "
-            "with; older ones still decrypt. Required with `DATABASE_URL`; otherwise kept in `VAR_DIR`."
+            description="Secrets of at least 32 characters, newest first, that personal data is "
+            "encrypted with; older ones still decrypt. Required with `DATABASE_URL`; otherwise "
+            "made and kept in `VAR_DIR`."
         ),
     ] = ()
     web_processes: Annotated[Positive, Meta(description="Web processes.")] = 1
@@ -62,7 +65,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="`auto` is text on a terminal and JSON elsewhere."),
     ] = "auto"
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Least level that is logged."),
     ] = "info"
     trusted_proxies: Annotated[
         tuple[str, ...],
@@ -94,7 +98,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     thumbnail_side: Annotated[Positive, Meta(description="Longest side of a thumbnail.")] = 400
     media_fetch_hosts: Annotated[
         tuple[str, ...],
-        Meta(description="Hosts that photos named by `media_url` are copied from; no others ever."),
+        Meta(
+            description="Hosts that photos named by `media_url` are copied from, and no others "
+            "ever: `host` over https, `host:port` over http."
+        ),
     ] = ()
     max_description: Annotated[
         Positive, Meta(description="Longest description of a request, in characters.")
@@ -118,9 +125,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     idempotency_hours: Annotated[
         Positive, Meta(description="How long an `Idempotency-Key` is remembered.")
     ] = 24
-    rate_window_seconds: Annotated[
-        Positive, Meta(description="Window of all rate limits.")
-    ] = 60
+    rate_window_seconds: Annotated[Positive, Meta(description="Window of all rate limits.")] = 60
     rate_address: Annotated[
         Positive, Meta(description="Requests of one address without a key, a window.")
     ] = 600
@@ -140,9 +145,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     task_lease_seconds: Annotated[
         Positive, Meta(description="A task whose worker died is tried again after this.")
     ] = 60
-    task_seconds: Annotated[
-        Positive, Meta(description="Longest time of one try of a task.")
-    ] = 600
+    task_seconds: Annotated[Positive, Meta(description="Longest time of one try of a task.")] = 600
     task_attempts: Annotated[
         Positive, Meta(description="Tries of a task before it is set aside as dead.")
     ] = 10
@@ -173,7 +176,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             msgspec.convert({name: value}, Settings, strict=False)
         except msgspec.ValidationError as error:
             reason = str(error).partition(" - at")[0]
-            raise SettingsError(f"{name.upper()}={environment[name.upper()]!r}: {reason}.") from None
+            raise SettingsError(
+                f"{name.upper()}={environment[name.upper()]!r}: {reason}."
+            ) from None
     settings = msgspec.convert(given, Settings, strict=False)
     _check(settings)
     return settings

@@ -145,9 +145,7 @@ async def _file(filing: _Filing) -> Outcome:
     row = _row(filing, service, new, answers) | {"reporter_id": reporter_id}
     repeats = await _find_repeated(filing, row)
     request_id = await _insert(connection, row, repeats)
-    await media.record(
-        connection, jurisdiction_id, filing.kept, service_request_id=request_id
-    )
+    await media.record(connection, jurisdiction_id, filing.kept, service_request_id=request_id)
     receipt = await _receipt(filing, service, request_id)
     copies = await remote_media.plan(
         connection, filing.context.settings, jurisdiction_id, request_id, row["media_urls"]
@@ -183,7 +181,6 @@ def _row(
 ) -> dict[str, Any]:
     now = dates.now()
     place = new.place
-    here = place.lat is not None and place.long is not None
     own = [f"/media/{kept.object_key}" for kept in filing.kept]
     return {
         "jurisdiction_id": filing.jurisdiction.jurisdiction_id,
@@ -195,16 +192,25 @@ def _row(
         "expected": _expected(service, now),
         "address": place.address_string,
         "address_id": place.address_id,
-        "lat": place.lat,
-        "long": place.long,
-        "quadkey": tiles.quadkey(place.long, place.lat) if here else None,
-        "h3": cells.cell_at(place.lat, place.long) if here else None,
+        **_located(place),
         "media_urls": own or new.media_urls,
         "attributes": msgspec.json.encode(answers).decode(),
         "channel": "open311",
         "team": service.team,
         "actor": f"key:{filing.key.key_id}",
         "content_hash": _content_hash(filing.key, service, new),
+    }
+
+
+def _located(place: Place) -> dict[str, Any]:
+    """The point and the two numbers that find it."""
+    if place.lat is None or place.long is None:
+        return {"lat": None, "long": None, "quadkey": None, "h3": None}
+    return {
+        "lat": place.lat,
+        "long": place.long,
+        "quadkey": tiles.quadkey(place.long, place.lat),
+        "h3": cells.cell_at(place.lat, place.long),
     }
 
 

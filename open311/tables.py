@@ -42,7 +42,8 @@ class TransactionId(UserDefinedType[str]):
 
     cache_ok = True
 
-    def get_col_spec(self) -> str:
+    def get_col_spec(self, **_: object) -> str:
+        """The type's name in SQL."""
         return "xid8"
 
 
@@ -55,8 +56,10 @@ def instant(name: str, *, null: bool = False, now: bool = False) -> Column[objec
 
 
 def tenant() -> Column[str]:
-    """The jurisdiction that a row belongs to: part of the key, and what row-level security reads."""
-    return Column("jurisdiction_id", Text, ForeignKey("jurisdiction.jurisdiction_id"), primary_key=True)
+    """Whose a row is: part of the key, and what row-level security reads."""
+    return Column(
+        "jurisdiction_id", Text, ForeignKey("jurisdiction.jurisdiction_id"), primary_key=True
+    )
 
 
 def within(table: str, column: str, other: str) -> ForeignKeyConstraint:
@@ -182,7 +185,10 @@ service_request = Table(
         postgresql_where=PUBLIC,
     ),
     Index(
-        "service_request_updated_idx", "jurisdiction_id", "updated_datetime", postgresql_where=PUBLIC
+        "service_request_updated_idx",
+        "jurisdiction_id",
+        "updated_datetime",
+        postgresql_where=PUBLIC,
     ),
     Index(
         "service_request_service_idx",
@@ -193,9 +199,7 @@ service_request = Table(
     ),
     # PostGIS's && is not leakproof, so under row-level security a GiST index is never used
     # (47 times fewer tiles a second); comparisons of bigint are.
-    Index(
-        "service_request_quadkey_idx", "jurisdiction_id", "quadkey", postgresql_where=PUBLIC
-    ),
+    Index("service_request_quadkey_idx", "jurisdiction_id", "quadkey", postgresql_where=PUBLIC),
 )
 
 request_update = Table(
@@ -314,9 +318,7 @@ task = Table(
     instant("finished_at", null=True),
     UniqueConstraint("jurisdiction_id", "kind", "dedupe_key"),
     CheckConstraint("state in ('waiting', 'running', 'done', 'dead')", name="state"),
-    Index(
-        "task_due_idx", "run_after", postgresql_where=text("state in ('waiting', 'running')")
-    ),
+    Index("task_due_idx", "run_after", postgresql_where=text("state in ('waiting', 'running')")),
 )
 
 TENANT_TABLES = [table for table in metadata.sorted_tables if table is not jurisdiction]

@@ -29,7 +29,7 @@ from request_update u
 join service_request r using (jurisdiction_id, service_request_id)
 where u.jurisdiction_id = :jurisdiction_id and r.visibility = 'public'
     and u.updated_datetime between :start and :end
-order by u.updated_datetime, u.update_id
+order by u.updated_datetime, u.created_at, u.update_id
 limit :most
 """)
 _VISIBLE = text("""
@@ -168,9 +168,7 @@ async def _keep(
     await _check_visible(connection, jurisdiction_id, new.service_request_id)
     if "status" in key.scopes:
         await _move(connection, jurisdiction_id, key, new)
-    reporter_id = await reporters.store(
-        connection, context.settings, jurisdiction_id, new.contact
-    )
+    reporter_id = await reporters.store(connection, context.settings, jurisdiction_id, new.contact)
     row = _row(jurisdiction_id, key, new, attributes, kept) | {"reporter_id": reporter_id}
     await connection.execute(_INSERT, row)
     await media.record(

@@ -33,20 +33,19 @@ TEMPLATES = TemplateConfig(directory=_HERE / "templates", engine=JinjaTemplateEn
 async def get_home(context: NamedDependency[Context]) -> Template:
     """Every municipality; test endpoints are found by those who need them."""
     everywhere = await jurisdictions.list_all(context.db)
-    return _page("home.html", cities=[each for each in everywhere if each.test_of is None])
+    return _page("home.html", {"cities": [each for each in everywhere if each.test_of is None]})
 
 
 @route("/{jurisdiction_id:str}", http_method=_READ)
-async def get_city(
-    jurisdiction_id: FromPath[str], context: NamedDependency[Context]
-) -> Template:
+async def get_city(jurisdiction_id: FromPath[str], context: NamedDependency[Context]) -> Template:
     """One municipality and its services."""
     city = await jurisdictions.find(context.db, jurisdiction_id)
     async with context.db.begin(city.jurisdiction_id) as connection:
         offered = await services.list_services(connection, city.jurisdiction_id)
     by_group = groupby(sorted(offered, key=lambda s: s.group), key=lambda s: s.group)
     groups = [(group, list(members)) for group, members in by_group]
-    return _page("city.html", city=city, groups=groups, address=context.settings.address)
+    shown = {"city": city, "groups": groups, "address": context.settings.address}
+    return _page("city.html", shown)
 
 
 @get("/open311/{jurisdiction_id:str}/key")
@@ -55,7 +54,7 @@ async def get_key_form(
 ) -> Template:
     """The application for an API key."""
     city = await jurisdictions.find(context.db, jurisdiction_id)
-    return _page("key.html", city=city, given={})
+    return _page("key.html", {"city": city, "given": {}})
 
 
 @post("/open311/{jurisdiction_id:str}/key", status_code=200)
@@ -74,8 +73,8 @@ async def post_key_form(
         key = await _apply(context, city, fields, caller)
     except Problem as problem:
         status = 429 if problem.retry_after else 400
-        return _page("key.html", status, **shown, wrong=problem.descriptions)
-    return _page("key.html", **shown, key=key)
+        return _page("key.html", shown | {"wrong": problem.descriptions}, status)
+    return _page("key.html", shown | {"key": key})
 
 
 async def _apply(
@@ -96,11 +95,11 @@ async def _apply(
     )
 
 
-def _page(name: str, status: int = 200, **shown: Any) -> Template:
+def _page(name: str, shown: dict[str, Any], status: int = 200) -> Template:
     return Template(name, context=shown, status_code=status, headers=_HEADERS)
 
 
-routes = [
+routes: list[Any] = [
     get_home,
     get_city,
     get_key_form,

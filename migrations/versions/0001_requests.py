@@ -19,15 +19,43 @@ TENANT_TABLES = {
     "event": "select, insert",
     "task": "select, insert, update, delete",
 }
-PUBLIC_REQUEST = (
-    "jurisdiction_id service_request_id service_code status status_notes description "
-    "agency_responsible requested_datetime updated_datetime expected_datetime closed_datetime "
-    "address address_id zipcode geom quadkey h3 media_urls visibility ward"
-).split()
-PUBLIC_SERVICE = (
-    "jurisdiction_id service_code service_name description group keywords type sla_hours "
-    "sensitive active agency_responsible service_notice position"
-).split()
+PUBLIC_REQUEST = [
+    "jurisdiction_id",
+    "service_request_id",
+    "service_code",
+    "status",
+    "status_notes",
+    "description",
+    "agency_responsible",
+    "requested_datetime",
+    "updated_datetime",
+    "expected_datetime",
+    "closed_datetime",
+    "address",
+    "address_id",
+    "zipcode",
+    "geom",
+    "quadkey",
+    "h3",
+    "media_urls",
+    "visibility",
+    "ward",
+]
+PUBLIC_SERVICE = [
+    "jurisdiction_id",
+    "service_code",
+    "service_name",
+    "description",
+    "group",
+    "keywords",
+    "type",
+    "sla_hours",
+    "sensitive",
+    "active",
+    "agency_responsible",
+    "service_notice",
+    "position",
+]
 
 
 def upgrade() -> None:

@@ -224,7 +224,7 @@ async def test_open_requests_nearby(client: httpx.AsyncClient, filed: list[str])
     near = (await client.get("/nearby.json", params=query)).json()
     assert [(each["service_request_id"], each["distance"]) for each in near] == [
         ("R-2", 0.0),
-        ("R-4", 221.9),
+        ("R-4", 221.8),
     ]
     assert (
         await client.get("/nearby.json", params=query | {"service_code": "X"})

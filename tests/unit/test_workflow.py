@@ -21,7 +21,7 @@ def test_every_status_can_be_reached_and_left() -> None:
 
 
 def test_the_table_agrees_which_are_closed() -> None:
-    assert CLOSED_IN_SQL == f"status in ({', '.join(repr(str(s)) for s in Status if s in CLOSED)})"
+    assert f"status in ({', '.join(repr(str(s)) for s in Status if s in CLOSED)})" == CLOSED_IN_SQL
 
 
 def test_a_closed_request_only_reopens() -> None:
