@@ -7,6 +7,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         yield settings
 
 
-@pytest.fixture(scope="session")
-def settings(services: Settings) -> Iterator[Settings]:
-    """Settings of a new, migrated database that goes away with the run."""
+@contextmanager
+def new_database(services: Settings) -> Iterator[Settings]:
+    """Settings of a new, migrated database that goes away at the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     admin = db.owner_url(services)
     asyncio.run(_run_sql(admin, f"create database {name}"))
@@ -57,6 +58,13 @@ def settings(services: Settings) -> Iterator[Settings]:
     asyncio.run(_run_sql(admin, f"drop database {name} with (force)"))
     for role in db.ROLES:
         asyncio.run(_run_sql(admin, f"drop role {name}_{role}"))
+
+
+@pytest.fixture(scope="session")
+def settings(services: Settings) -> Iterator[Settings]:
+    """Settings of the run's database."""
+    with new_database(services) as made:
+        yield made
 
 
 async def _run_sql(url: sqlalchemy.URL, statement: str) -> None:
