@@ -7,7 +7,6 @@ missing (`python3 open311/binaries.py`).
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 MIN_POSTGRESQL = 15
