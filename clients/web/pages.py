@@ -1,10 +1,11 @@
 """Pages for people: the municipalities served here, their services, and how apps get a key."""
 
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from litestar import HttpMethod, Request, get, post, route
+from litestar import HttpMethod, Request, Router, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
@@ -14,13 +15,15 @@ from litestar.template import TemplateConfig
 
 from open311 import jurisdictions, keys, rates, reporters, services
 from open311.context import Context
-from open311.errors import BadInput, Problem
+from open311.errors import STATUS, BadInput, Problem
 from open311.forms import Fields, read_body
 
 _HERE = Path(__file__).parent
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -48,7 +51,7 @@ async def get_city(jurisdiction_id: FromPath[str], context: NamedDependency[Cont
     return _page("city.html", shown)
 
 
-@get("/open311/{jurisdiction_id:str}/key")
+@route("/open311/{jurisdiction_id:str}/key", http_method=_READ)
 async def get_key_form(
     jurisdiction_id: FromPath[str], context: NamedDependency[Context]
 ) -> Template:
@@ -72,8 +75,7 @@ async def post_key_form(
         caller = rates.address(request.scope, context.settings)
         key = await _apply(context, city, fields, caller)
     except Problem as problem:
-        status = 429 if problem.retry_after else 400
-        return _page("key.html", shown | {"wrong": problem.descriptions}, status)
+        return _refuse("key.html", shown, problem)
     return _page("key.html", shown | {"key": key})
 
 
@@ -95,14 +97,25 @@ async def _apply(
     )
 
 
-def _page(name: str, shown: dict[str, Any], status: int = 200) -> Template:
-    return Template(name, context=shown, status_code=status, headers=_HEADERS)
+def _page(name: str, shown: Mapping[str, Any]) -> Template:
+    return Template(name, context=dict(shown), headers=_HEADERS)
 
 
-routes: list[Any] = [
-    get_home,
-    get_city,
-    get_key_form,
-    post_key_form,
+def _refuse(name: str, shown: Mapping[str, Any], problem: Problem) -> Template:
+    page = _page(name, {**shown, "wrong": problem.descriptions})
+    page.status_code = STATUS[type(problem)]
+    if problem.retry_after:
+        page.headers["Retry-After"] = str(problem.retry_after)
+    return page
+
+
+def tell_person(_: Request[Any, Any, Any], problem: Problem) -> Template:
+    """What went wrong, as a page."""
+    return _refuse("wrong.html", {}, problem)
+
+
+_PAGES = [get_home, get_city, get_key_form, post_key_form]
+routes = [
+    Router("/", route_handlers=_PAGES, exception_handlers={Problem: tell_person}),
     create_static_files_router("/static", directories=[_HERE / "static"]),
 ]
