@@ -153,7 +153,7 @@ async def record(
 async def check(store: ObjectStore) -> str:
     """What is wrong with the store, or nothing. It writes: reading says nothing of a full disk."""
     try:
-        await _write(store, "readiness", b"")
+        await _write(store, "readiness", b"ready")
     except (BaseError, OSError) as error:
         return type(error).__name__
     return ""
