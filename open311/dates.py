@@ -18,7 +18,9 @@ def now() -> datetime:
 
 def format_instant(instant: datetime) -> str:
     """`YYYY-MM-DDTHH:MM:SSZ`: UTC, whole seconds, the form that every client reads."""
-    return f"{instant.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return f"{instant.isoformat(timespec='seconds')[:19]}Z"
 
 
 def parse_instant(text: str, zone: ZoneInfo, name: str) -> datetime:

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -12,7 +13,6 @@ from open311.secrets import role_password
 from open311.settings import Settings
 
 ROLES = ("app", "map")
-_SET_TENANT = text("select set_config('app.jurisdiction', :jurisdiction_id, true)")
 
 
 def owner_url(settings: Settings) -> URL:
@@ -41,28 +41,50 @@ class Database:
         The setting is local to the transaction: a session-level one leaks to the next client
         of a pooled connection. Raises Busy when no connection comes free in time.
         """
-        async with self._transaction() as connection:
-            await connection.execute(_SET_TENANT, {"jurisdiction_id": jurisdiction_id})
+        # its own words, not a parameter, so that both statements are one round trip
+        quoted = jurisdiction_id.replace("'", "''")
+        async with self._transaction(
+            f"begin; select set_config('app.jurisdiction', '{quoted}', true)"
+        ) as connection:
             yield connection
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[AsyncConnection]:
         """One transaction without a tenant: the list of jurisdictions, the task queue."""
-        async with self._transaction() as connection:
+        async with self._transaction("begin") as connection:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def _transaction(self, opening: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction of ours on SQLAlchemy's connection: its own takes more round trips."""
+        async with self._connection() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.execute(opening)
+            try:
+                yield connection
+                await driver.execute("commit")
+            except BaseException:
+                await self._roll_back(connection, driver)
+                raise
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
         connection = self.engine.connect()
         try:
             await connection.start()
         except (PoolTimeout, OSError) as error:
             raise Busy("The database is busy or away. Try again in a moment.") from error
         try:
-            async with connection.begin():
-                yield connection
+            yield connection
         finally:
             await connection.close()
+
+    async def _roll_back(self, connection: AsyncConnection, driver: Any) -> None:
+        """Undo, or throw the connection away: it must never go back with a transaction open."""
+        try:
+            await driver.execute("rollback")
+        except Exception:
+            await connection.invalidate()
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -76,7 +98,10 @@ def connect(settings: Settings, role: str = "app") -> Database:
             pool_size=settings.pool_size,
             max_overflow=0,
             pool_timeout=settings.pool_wait_seconds,
-            pool_pre_ping=False,
+            # transactions are opened by Database itself
+            isolation_level="AUTOCOMMIT",
+            # an error's text would hold what people wrote, and errors are logged
+            hide_parameters=True,
             connect_args={
                 "server_settings": {
                     "statement_timeout": f"{settings.statement_seconds}s",

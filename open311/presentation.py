@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311 import wire
+from open311 import search, wire
 from open311.settings import Settings
 
 _NOTES = text("""
@@ -21,6 +22,7 @@ select service_code, attributes
 from service
 where jurisdiction_id = :jurisdiction_id and service_code = any(:service_codes)
 """).columns(attributes=JSONB)
+_FIELDS = len(search.COLUMNS)
 _NOTE_TYPES = {"fixed", "not_councils_responsibility", "duplicate", "no_further_action", "closed"}
 
 
@@ -39,13 +41,14 @@ async def present(
     """The standard's fields of each row, and the extended block when asked for."""
     if extensions:
         return await _present_extended(connection, settings, jurisdiction_id, rows)
-    return [wire.Request(**_standard(settings, row)) for row in rows]
+    return [_standard(settings, row) for row in rows]
 
 
 def present_nearby(settings: Settings, rows: Iterable[Row[Any]]) -> list[wire.Request]:
     """The standard's fields and the distance in metres."""
     return [
-        wire.Request(**_standard(settings, row), distance=round(row.distance, 1)) for row in rows
+        msgspec.structs.replace(_standard(settings, row), distance=round(row.distance, 1))
+        for row in rows
     ]
 
 
@@ -57,8 +60,8 @@ async def _present_extended(
     codes = list({row.service_code for row in rows})
     questions = await _questions(connection, jurisdiction_id, codes)
     return [
-        wire.Request(
-            **_standard(settings, row),
+        msgspec.structs.replace(
+            _standard(settings, row),
             extended_attributes=_extended(settings, row),
             attributes=_answers(row.attributes, questions.get(row.service_code, {})),
             notes=[_submitted(row), *notes.get(row.service_request_id, [])],
@@ -67,27 +70,12 @@ async def _present_extended(
     ]
 
 
-def _standard(settings: Settings, row: Row[Any]) -> dict[str, Any]:
-    closed = row.closed_datetime is not None
-    return {
-        "service_request_id": row.service_request_id,
-        "status": wire.PublicStatus.CLOSED if closed else wire.PublicStatus.OPEN,
-        "status_notes": row.status_notes,
-        "service_name": row.service_name,
-        "service_code": row.service_code,
-        "description": row.description,
-        "agency_responsible": row.agency_responsible,
-        "service_notice": row.service_notice,
-        "requested_datetime": row.requested_datetime,
-        "updated_datetime": row.updated_datetime,
-        "expected_datetime": row.expected_datetime,
-        "address": row.address,
-        "address_id": row.address_id,
-        "zipcode": row.zipcode,
-        "lat": row.lat,
-        "long": row.long,
-        "media_url": media_url(settings, row.media_urls[0]) if row.media_urls else None,
-    }
+def _standard(settings: Settings, row: Row[Any]) -> wire.Request:
+    """The row's first columns are the fields, in their order (see search.COLUMNS)."""
+    fields: tuple[Any, ...] = tuple(row[:_FIELDS])
+    if fields[-1] is None:
+        return wire.Request(*fields)
+    return wire.Request(*fields[:-1], media_url=media_url(settings, fields[-1]))
 
 
 def _extended(settings: Settings, row: Row[Any]) -> wire.ExtendedAttributes:

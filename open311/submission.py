@@ -1,6 +1,8 @@
 """File a request: who may, what is valid, where it lies, and one transaction that keeps it."""
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,14 @@ class Caller(Struct, frozen=True):
     idempotency_key: str | None = None
 
 
+class Authorized(Struct, frozen=True):
+    """A transaction under a key, and the photos that are kept for it."""
+
+    connection: AsyncConnection
+    key: keys.ApiKey
+    kept: list[media.Kept]
+
+
 class Outcome(Struct, frozen=True):
     """What the client is told, and what became of it."""
 
@@ -62,16 +72,44 @@ class Outcome(Struct, frozen=True):
     has_tasks: bool = False
 
 
-async def authorize(
-    context: Context, jurisdiction: Jurisdiction, caller: Caller, scope: str
+@asynccontextmanager
+async def authorized(
+    context: Context, jurisdiction: Jurisdiction, fields: Fields, caller: Caller, scope: str
+) -> AsyncIterator[Authorized]:
+    """A transaction for a caller who may write, with the photos that came along.
+
+    Photos are decoded and stored only for those who may, and outside of transactions, for they
+    take long; when the transaction fails they are taken back. Raises Forbidden or TooMany.
+    """
+    jurisdiction_id = jurisdiction.jurisdiction_id
+    async with context.db.begin(jurisdiction_id) as connection:
+        key = await _check_key(connection, context, jurisdiction_id, caller, scope)
+        if not fields.files:
+            yield Authorized(connection, key, [])
+            return
+    photos = await pictures.prepare(fields.files, context.settings)
+    kept = await media.keep(context.store, jurisdiction_id, photos)
+    try:
+        async with context.db.begin(jurisdiction_id) as connection:
+            yield Authorized(connection, key, kept)
+    except BaseException:
+        await media.discard(context.store, kept)
+        raise
+
+
+async def _check_key(
+    connection: AsyncConnection,
+    context: Context,
+    jurisdiction_id: str,
+    caller: Caller,
+    scope: str,
 ) -> keys.ApiKey:
-    """Check the caller's key and take one call from its rate. Raises Forbidden or TooMany.
+    """Check the caller's key and take one call from its rate.
 
     Calls without a valid key count by address, so nobody tries keys without end.
     """
     try:
-        async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
-            key = await keys.check(connection, jurisdiction.jurisdiction_id, caller.api_key, scope)
+        key = await keys.check(connection, jurisdiction_id, caller.api_key, scope)
     except Forbidden:
         await rates.spend_address(context.redis, context.settings, caller.address)
         raise
@@ -87,18 +125,13 @@ async def submit(
     Raises Forbidden, TooMany, NotFound (service), Conflict (retry with another body), and BadInput
     with everything that is wrong; then nothing is stored.
     """
-    key = await authorize(context, jurisdiction, caller, "requests")
-    photos = await pictures.prepare(fields.files, context.settings)
-    kept = await media.keep(context.store, jurisdiction.jurisdiction_id, photos)
-    try:
-        async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
-            filing = _Filing(context, jurisdiction, fields, key, kept, connection)
-            outcome = await _once(filing, caller.idempotency_key)
-    except BaseException:
-        await media.discard(context.store, kept)
-        raise
+    async with authorized(context, jurisdiction, fields, caller, "requests") as allowed:
+        filing = _Filing(
+            context, jurisdiction, fields, allowed.key, allowed.kept, allowed.connection
+        )
+        outcome = await _once(filing, caller.idempotency_key)
     if outcome.replayed:
-        await media.discard(context.store, kept)
+        await media.discard(context.store, allowed.kept)
     elif outcome.has_tasks:
         await tasks.wake(context.queue)
     return outcome

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311 import dates, events, identifiers, media, pictures, progress, reporters, wire, workflow
+from open311 import dates, events, identifiers, media, progress, reporters, wire, workflow
 from open311.context import Context
 from open311.errors import BadInput, NotFound
 from open311.forms import Fields
@@ -20,7 +20,7 @@ from open311.presentation import media_url
 from open311.remote_media import acceptable
 from open311.search import read_span
 from open311.settings import Settings
-from open311.submission import Caller, authorize
+from open311.submission import Authorized, Caller, authorized
 from open311.workflow import Status
 
 _LIST = text("""
@@ -110,20 +110,11 @@ async def post(
     The same update again answers as the first time. Raises Forbidden, NotFound (request), BadInput
     (also for another update under a number already used), and Conflict for a move not allowed.
     """
-    key = await authorize(context, jurisdiction, caller, "updates")
-    new = _read(fields, ZoneInfo(jurisdiction.time_zone), context.settings)
-    photos = await pictures.prepare(fields.files, context.settings)
-    kept = await media.keep(context.store, jurisdiction.jurisdiction_id, photos)
-    try:
-        async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
-            update_id, is_new = await _keep(
-                connection, context, jurisdiction, key, new, fields.attributes, kept
-            )
-    except BaseException:
-        await media.discard(context.store, kept)
-        raise
+    async with authorized(context, jurisdiction, fields, caller, "updates") as allowed:
+        new = _read(fields, ZoneInfo(jurisdiction.time_zone), context.settings)
+        update_id, is_new = await _keep(allowed, context, jurisdiction, new, fields.attributes)
     if not is_new:
-        await media.discard(context.store, kept)
+        await media.discard(context.store, allowed.kept)
     return wire.UpdateReceipt(update_id)
 
 
@@ -153,15 +144,14 @@ def _read(fields: Fields, zone: ZoneInfo, settings: Settings) -> NewUpdate:
 
 
 async def _keep(
-    connection: AsyncConnection,
+    allowed: Authorized,
     context: Context,
     jurisdiction: Jurisdiction,
-    key: ApiKey,
     new: NewUpdate,
     attributes: dict[str, list[str]],
-    kept: list[media.Kept],
 ) -> tuple[str, bool]:
     """The update's id, and whether it is new."""
+    connection, key, kept = allowed.connection, allowed.key, allowed.kept
     jurisdiction_id = jurisdiction.jurisdiction_id
     if (posted := await _posted(connection, jurisdiction_id, key, new)) is not None:
         return posted, False

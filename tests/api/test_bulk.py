@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -24,9 +24,11 @@ MANDATORY = {
 
 
 @pytest.fixture
-async def app(settings: Settings) -> Litestar:
+async def app(settings: Settings) -> AsyncIterator[Litestar]:
     """A server that reads a dump in chunks of three."""
-    return create_app(msgspec.structs.replace(settings, bulk_chunk_rows=3))
+    made = create_app(msgspec.structs.replace(settings, bulk_chunk_rows=3))
+    async with made.lifespan():
+        yield made
 
 
 @pytest.fixture(autouse=True)
