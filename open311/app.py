@@ -11,7 +11,17 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from clients.web import pages
-from open311 import connections, georeport, health, media, observation, openapi, rates, responses
+from open311 import (
+    connections,
+    georeport,
+    health,
+    logs,
+    media,
+    observation,
+    openapi,
+    rates,
+    responses,
+)
 from open311.context import Context
 from open311.errors import Problem
 from open311.settings import Settings, from_environment
@@ -77,5 +87,7 @@ async def _open(context: Context) -> AsyncIterator[None]:
 
 
 def create_app_from_environment() -> Litestar:
-    """The factory that the web processes are started with."""
-    return create_app(from_environment(os.environ))
+    """The factory to name to any ASGI server, when `open311 serve` is not what starts it."""
+    settings = from_environment(os.environ)
+    logs.configure(settings)
+    return create_app(settings)

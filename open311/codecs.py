@@ -5,7 +5,7 @@ list's name ("Spark", the convention of GeoReport v2).
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
@@ -16,7 +16,8 @@ _SINGULAR = {"service_requests": "request", "service_request_updates": "request_
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 # Not allowed in XML 1.0 in any form, and a phone's keyboard does send some of them.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_MARKUP = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# In JSON, control characters stand behind a backslash; the last two are U+FFFE and U+FFFF.
+_MARKS = (b"&", b"<", b">", b"\\", b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
 
 class Format(NamedTuple):
@@ -35,40 +36,27 @@ def to_xml(root: str, data: Any) -> bytes:
     """XML without namespaces or attributes; an absent value is an empty element.
 
     msgspec first turns structs into dicts and instants into text, which in Python takes longer than
-    all the rest.
+    all the rest. And nearly no answer has anything to escape: one look at its JSON tells.
     """
-    out: list[str] = [_DECLARATION]
-    _write(root, msgspec.to_builtins(data), out.append)
-    return "".join(out).encode()
+    document = msgspec.json.encode(data)
+    clean = _escape if any(mark in document for mark in _MARKS) else str
+    return (_DECLARATION + _element(root, msgspec.to_builtins(data), clean)).encode()
 
 
-def _write(tag: str, value: Any, put: Callable[[str], object]) -> None:
-    """Append an element; what there is most of in a long answer comes first."""
+def _element(tag: str, value: Any, clean: Callable[[str], str]) -> str:
+    """An element; what there is most of in a long answer comes first."""
     if value is None or value == "":
-        put(f"<{tag}/>")
-    elif isinstance(value, str):
-        put(f"<{tag}>{value if _MARKUP.search(value) is None else _escape(value)}</{tag}>")
-    elif isinstance(value, dict):
-        _write_children(tag, value.items(), put)
+        return f"<{tag}/>"
+    if isinstance(value, str):
+        return f"<{tag}>{clean(value)}</{tag}>"
+    if isinstance(value, dict):
+        children = [_element(name, child, clean) for name, child in value.items()]
     elif isinstance(value, list):
         singular = _SINGULAR.get(tag) or tag.removesuffix("s")
-        _write_children(tag, ((singular, item) for item in value), put)
+        children = [_element(singular, child, clean) for child in value]
     else:
-        put(f"<{tag}>{_plain(value)}</{tag}>")
-
-
-def _write_children(
-    tag: str, children: Iterable[tuple[str, Any]], put: Callable[[str], object]
-) -> None:
-    first = next(children := iter(children), None)
-    if first is None:
-        put(f"<{tag}/>")
-        return
-    put(f"<{tag}>")
-    _write(*first, put)
-    for name, child in children:
-        _write(name, child, put)
-    put(f"</{tag}>")
+        return f"<{tag}>{_plain(value)}</{tag}>"
+    return f"<{tag}>{''.join(children)}</{tag}>" if children else f"<{tag}/>"
 
 
 def _escape(text: str) -> str:

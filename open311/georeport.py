@@ -98,7 +98,7 @@ async def get_services(
             connection, jurisdiction.jurisdiction_id, circle.lat, circle.long
         ):
             return Encoded([])
-        return Encoded(await services.list_services(connection, jurisdiction.jurisdiction_id))
+        return Encoded(await services.list_services(connection, jurisdiction))
 
 
 @route("/services/{name:path}", http_method=_READ, opt={"root": "service_definition"})
@@ -109,7 +109,7 @@ async def get_service_definition(
 ) -> Encoded[wire.ServiceDefinition]:
     """The attributes that a service asks for."""
     async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
-        service = await services.find(connection, jurisdiction.jurisdiction_id, split_name(name))
+        service = await services.find(connection, jurisdiction, split_name(name))
     return Encoded(services.definition(service))
 
 
@@ -190,7 +190,7 @@ async def get_nearby(
     jurisdiction_id = jurisdiction.jurisdiction_id
     since = dates.now() - timedelta(days=context.settings.duplicate_days)
     async with context.db.begin(jurisdiction_id) as connection:
-        await services.find(connection, jurisdiction_id, service_code)
+        await services.find(connection, jurisdiction, service_code)
         rows = await search.find_nearby(connection, jurisdiction_id, circle, service_code, since)
     return Encoded(presentation.present_nearby(context.settings, rows))
 

@@ -8,10 +8,15 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def short() -> str:
     """A service_request_id: forty random bits as `XXXX-XXXX`; taken ones are to be redrawn."""
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(8))
+    letters = _draw(8)
     return f"{letters[:4]}-{letters[4:]}"
 
 
 def long() -> str:
     """An id that is never spoken (tokens, updates, reporters): 130 random bits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(26))
+    return _draw(26)
+
+
+def _draw(length: int) -> str:
+    # 256 is a multiple of 32, so every letter is as likely as any other
+    return "".join(ALPHABET[byte % 32] for byte in secrets.token_bytes(length))

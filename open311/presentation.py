@@ -75,7 +75,7 @@ def _standard(settings: Settings, row: Row[Any]) -> wire.Request:
     fields: tuple[Any, ...] = tuple(row[:_FIELDS])
     if fields[-1] is None:
         return wire.Request(*fields)
-    return wire.Request(*fields[:-1], media_url=media_url(settings, fields[-1]))
+    return wire.Request(*(*fields[:-1], media_url(settings, fields[-1])))
 
 
 def _extended(settings: Settings, row: Row[Any]) -> wire.ExtendedAttributes:

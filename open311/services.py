@@ -2,39 +2,40 @@
 
 import math
 from collections.abc import Callable
+from datetime import datetime
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, Struct
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from open311 import wire
 from open311.dates import format_instant, parse_instant
 from open311.errors import BadInput, NotFound
+from open311.jurisdictions import Jurisdiction
 
-_LIST = text("""
-select service_code, service_name, description, attributes, type, keywords, "group"
+_CATALOGUE = text("""
+select service_code, service_name, description, attributes, type, keywords, "group", sla_hours,
+    sensitive, agency_responsible, service_notice, team
 from service
 where jurisdiction_id = :jurisdiction_id and active
 order by position, service_code
 """).columns(attributes=JSONB)
-_FIND = text("""
-select service_code, service_name, type, attributes, sla_hours, sensitive,
-    agency_responsible, service_notice, team
-from service
-where jurisdiction_id = :jurisdiction_id and service_code = :service_code and active
-""").columns(attributes=JSONB)
 
 
 class Service(Struct, frozen=True):
-    """What filing a request needs to know of its service."""
+    """A kind of request that a jurisdiction takes, with what filing one needs to know."""
 
     service_code: str
     service_name: str
-    type: wire.ServiceType
+    description: str
     attributes: list[wire.Attribute]
+    type: wire.ServiceType
+    keywords: list[str]
+    group: str
     sla_hours: int | None
     sensitive: bool
     agency_responsible: str | None
@@ -42,32 +43,52 @@ class Service(Struct, frozen=True):
     team: str | None
 
 
-async def list_services(connection: AsyncConnection, jurisdiction_id: str) -> list[wire.Service]:
-    """The active services in the order of the jurisdiction's own file."""
-    rows = await connection.execute(_LIST, {"jurisdiction_id": jurisdiction_id})
+Catalogue = dict[str, Service]
+
+# The services of a jurisdiction as of its changeset, which moves with every change of them; only
+# the latest is kept.
+_known: WeakKeyDictionary[AsyncEngine, dict[str, tuple[datetime, Catalogue]]] = WeakKeyDictionary()
+
+
+async def catalogue(connection: AsyncConnection, jurisdiction: Jurisdiction) -> Catalogue:
+    """The active services by their codes, in the order of the jurisdiction's own file."""
+    known = _known.setdefault(connection.engine, {})
+    changeset, services = known.get(jurisdiction.jurisdiction_id, (None, {}))
+    if changeset != jurisdiction.changeset:
+        names = {"jurisdiction_id": jurisdiction.jurisdiction_id}
+        rows = (await connection.execute(_CATALOGUE, names)).mappings()
+        services = {row["service_code"]: msgspec.convert(dict(row), Service) for row in rows}
+        known[jurisdiction.jurisdiction_id] = jurisdiction.changeset, services
+    return services
+
+
+async def list_services(
+    connection: AsyncConnection, jurisdiction: Jurisdiction
+) -> list[wire.Service]:
+    """The active services as the standard lists them."""
     return [
         wire.Service(
-            service_code=row.service_code,
-            service_name=row.service_name,
-            description=row.description,
-            metadata=bool(row.attributes),
-            type=wire.ServiceType(row.type),
-            keywords=",".join(row.keywords),
-            group=row.group,
+            service_code=service.service_code,
+            service_name=service.service_name,
+            description=service.description,
+            metadata=bool(service.attributes),
+            type=service.type,
+            keywords=",".join(service.keywords),
+            group=service.group,
         )
-        for row in rows
+        for service in (await catalogue(connection, jurisdiction)).values()
     ]
 
 
-async def find(connection: AsyncConnection, jurisdiction_id: str, service_code: str) -> Service:
+async def find(
+    connection: AsyncConnection, jurisdiction: Jurisdiction, service_code: str
+) -> Service:
     """One active service. Raises NotFound when the jurisdiction does not offer it."""
-    found = await connection.execute(
-        _FIND, {"jurisdiction_id": jurisdiction_id, "service_code": service_code}
-    )
-    row = found.mappings().one_or_none()
-    if row is None:
-        raise NotFound(f"service_code {service_code[:80]!r} does not exist in {jurisdiction_id}.")
-    return msgspec.convert(dict(row), Service)
+    service = (await catalogue(connection, jurisdiction)).get(service_code)
+    if service is None:
+        where = jurisdiction.jurisdiction_id
+        raise NotFound(f"service_code {service_code[:80]!r} does not exist in {where}.")
+    return service
 
 
 def definition(service: Service) -> wire.ServiceDefinition:

@@ -39,12 +39,6 @@ from open311.services import Service
 from open311.wire import Receipt, ServiceType
 
 _SUBMIT = text(Path(__file__).with_name("submit.sql").read_text())
-_REPEATED = text("""
-select service_request_id from service_request
-where jurisdiction_id = :jurisdiction_id and service_code = :service_code
-    and visibility = 'public' and requested_datetime >= :since and content_hash = :content_hash
-limit 1
-""")
 
 
 class Caller(Struct, frozen=True):
@@ -170,14 +164,13 @@ async def _file(filing: _Filing) -> Outcome:
     service_code = filing.fields.text("service_code")
     if service_code is None:
         raise BadInput("service_code is missing.")
-    service = await services.find(connection, jurisdiction_id, service_code)
+    service = await services.find(connection, filing.jurisdiction, service_code)
     new, answers = await _validate(filing, service)
     reporter_id = await reporters.store(
         connection, filing.context.settings, jurisdiction_id, new.contact
     )
     row = _row(filing, service, new, answers) | {"reporter_id": reporter_id}
-    repeats = await _find_repeated(filing, row)
-    request_id = await _insert(connection, row, repeats)
+    request_id, repeats = await _insert(connection, row)
     await media.record(connection, jurisdiction_id, filing.kept, service_request_id=request_id)
     receipt = await _receipt(filing, service, request_id)
     copies = await remote_media.plan(
@@ -222,6 +215,7 @@ def _row(
         "description": new.description,
         "agency_responsible": service.agency_responsible,
         "now": now,
+        "since": now - timedelta(minutes=filing.context.settings.repeat_minutes),
         "expected": _expected(service, now),
         "address": place.address_string,
         "address_id": place.address_id,
@@ -267,23 +261,15 @@ def _content_hash(key: keys.ApiKey, service: Service, new: NewRequest) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(content), digest_size=16).digest()
 
 
-async def _find_repeated(filing: _Filing, row: dict[str, Any]) -> str | None:
-    """A request of the last minutes that says exactly this: a retry without a key, perhaps."""
-    minutes = timedelta(minutes=filing.context.settings.repeat_minutes)
-    names = ("jurisdiction_id", "service_code", "content_hash")
-    looked_for = {name: row[name] for name in names} | {"since": row["now"] - minutes}
-    return (await filing.connection.execute(_REPEATED, looked_for)).scalar_one_or_none()
-
-
-async def _insert(connection: AsyncConnection, row: dict[str, Any], repeats: str | None) -> str:
+async def _insert(connection: AsyncConnection, row: dict[str, Any]) -> tuple[str, str | None]:
+    """The new request's id, and that of one of the last minutes that says exactly the same."""
     after = {name: row[name] for name in ("service_code", "visibility", "lat", "long", "channel")}
-    after |= {"repeats": repeats} if repeats else {}
     told = msgspec.json.encode(after).decode()
     while True:
         ids = {"service_request_id": identifiers.short(), "after": told}
-        filed = (await connection.execute(_SUBMIT, row | ids)).scalar_one_or_none()
+        filed = (await connection.execute(_SUBMIT, row | ids)).one_or_none()
         if filed is not None:
-            return str(filed)
+            return filed[0], filed[1]
 
 
 async def _receipt(filing: _Filing, service: Service, request_id: str) -> Receipt:

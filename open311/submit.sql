@@ -1,5 +1,12 @@
--- One new request with its audit event. Returns no row when the id is taken.
-with filed as (
+-- One new request with its audit event, and the request of the last minutes that says exactly the
+-- same, if there is one: a retry without a key, perhaps. Returns no row when the id is taken.
+with repeated as (
+    select service_request_id
+    from service_request
+    where jurisdiction_id = :jurisdiction_id and service_code = :service_code
+        and visibility = 'public' and requested_datetime >= :since and content_hash = :content_hash
+    limit 1
+), filed as (
     insert into service_request (
         jurisdiction_id, service_request_id, service_code, visibility, description,
         agency_responsible, requested_datetime, updated_datetime, expected_datetime,
@@ -17,6 +24,8 @@ with filed as (
     returning service_request_id
 )
 insert into event (jurisdiction_id, kind, subject, actor, after)
-select :jurisdiction_id, 'request.submitted', service_request_id, :actor, cast(:after as jsonb)
-from filed
-returning subject
+select :jurisdiction_id, 'request.submitted', filed.service_request_id, :actor,
+    cast(:after as jsonb)
+        || jsonb_strip_nulls(jsonb_build_object('repeats', repeated.service_request_id))
+from filed left join repeated on true
+returning subject, after ->> 'repeats'

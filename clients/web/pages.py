@@ -44,7 +44,7 @@ async def get_city(jurisdiction_id: FromPath[str], context: NamedDependency[Cont
     """One municipality and its services."""
     city = await jurisdictions.find(context.db, jurisdiction_id)
     async with context.db.begin(city.jurisdiction_id) as connection:
-        offered = await services.list_services(connection, city.jurisdiction_id)
+        offered = await services.list_services(connection, city)
     by_group = groupby(sorted(offered, key=lambda s: s.group), key=lambda s: s.group)
     groups = [(group, list(members)) for group, members in by_group]
     shown = {"city": city, "groups": groups, "address": context.settings.address}
