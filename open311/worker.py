@@ -55,7 +55,7 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
         yield
     finally:
         going.cancel()
-        await asyncio.wait([going])
+        await asyncio.gather(going, return_exceptions=True)
 
 
 async def _work(context: Context, known: Handlers, stop: asyncio.Event, due: asyncio.Event) -> None:
@@ -111,17 +111,14 @@ async def _listen(settings: Settings, due: asyncio.Event) -> None:
 
     SAQ's own worker is not for this: it takes the process's signals, and without Redis it spins.
     """
-    redis = Redis.from_url(settings.redis_url, socket_timeout=2 * _LISTEN_SECONDS)
-    queue = RedisQueue(redis, tasks.QUEUE_NAME)
-    try:
+    async with Redis.from_url(settings.redis_url, socket_timeout=2 * _LISTEN_SECONDS) as redis:
+        queue = RedisQueue(redis, tasks.QUEUE_NAME)
         while True:
             try:
                 await _be_woken(queue, due)
             except Exception as error:  # Redis is away: it comes back, and until then we look
                 _log.debug("nobody can wake this worker: %s", type(error).__name__)
                 await asyncio.sleep(POLL_SECONDS)
-    finally:
-        await queue.disconnect()
 
 
 async def _be_woken(queue: RedisQueue, due: asyncio.Event) -> None:

@@ -214,6 +214,11 @@ async def test_without_redis_work_is_done_all_the_same(
 ) -> None:
     redis.stop()
     filed = await file(client, city, 5)
+    with working(own, 0) as worker:
+        await until(work.is_done)
+        worker.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(worker.wait, PATIENCE_SECONDS) == 0
+    filed += await file(client, city, 5)
     with working(own, 0):
         await until(work.is_done)
         assert sorted(await work.issued()) == sorted(filed)
