@@ -59,8 +59,8 @@ class Database:
         """A transaction of ours on SQLAlchemy's connection: its own takes more round trips."""
         async with self._connection() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
-            await driver.execute(opening)
             try:
+                await driver.execute(opening)
                 yield connection
                 await driver.execute("commit")
             except BaseException:
@@ -83,8 +83,10 @@ class Database:
         """Undo, or throw the connection away: it must never go back with a transaction open."""
         try:
             await driver.execute("rollback")
-        except Exception:
+        except BaseException as error:
             await connection.invalidate()
+            if not isinstance(error, Exception):
+                raise
 
     async def close(self) -> None:
         await self.engine.dispose()
