@@ -52,7 +52,7 @@ _PG_SETTINGS = {
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
 }
-_REDIS_SETTINGS = {
+REDIS_SETTINGS = {
     "port": "0",
     "unixsocket": _REDIS_SOCKET,
     "unixsocketperm": "700",
@@ -63,6 +63,8 @@ _REDIS_SETTINGS = {
     "maxmemory": "256mb",
     "maxmemory-policy": "volatile-lru",
 }
+# What is said of places is the embedded one's own; the rest holds for any Redis of ours.
+REDIS_PLACES = {"port", "unixsocket", "unixsocketperm", "pidfile"}
 
 
 class Secrets(Struct, frozen=True):
@@ -287,7 +289,7 @@ def _redis(folder: Path) -> Daemon:
     program = str(binaries.redis())
     if not folder.exists():
         daemons.make_folder(folder, daemons.identity(folder))
-    options = [part for name, value in _REDIS_SETTINGS.items() for part in (f"--{name}", value)]
+    options = [part for name, value in REDIS_SETTINGS.items() for part in (f"--{name}", value)]
     return Daemon(
         name="Redis",
         folder=folder,

@@ -38,11 +38,11 @@ def serve(demo: bool, web_only: bool) -> None:
 
 
 @click.command()
-def worker() -> None:
+@click.pass_obj
+def worker(installation: Installation) -> None:
     """Work on tasks, until SIGTERM or Ctrl-C: a role for a machine of its own."""
-    settings = from_environment(os.environ)
-    logs.configure(settings)
-    _work(settings)
+    with installation() as settings:
+        _work(settings)
 
 
 @click.command("migrate")
