@@ -34,10 +34,15 @@ on conflict (jurisdiction_id, digest) do nothing
 returning key_id
 """)
 _SET_STATE = text("""
-update api_key
+update api_key k
 set state = :state, revoked_at = case when :state = 'revoked' then now() end
-where jurisdiction_id = :jurisdiction_id and key_id = :key_id and state <> :state
-returning key_id
+from (
+    select state from api_key
+    where jurisdiction_id = :jurisdiction_id and key_id = :key_id and state <> :state
+    for update
+) before
+where k.jurisdiction_id = :jurisdiction_id and k.key_id = :key_id
+returning before.state
 """)
 
 
@@ -120,10 +125,17 @@ async def set_state(
     """Approve (`active`) or revoke (`revoked`) a key. Raises NotFound."""
     names = {"jurisdiction_id": jurisdiction_id, "key_id": key_id, "state": state}
     async with db.begin(jurisdiction_id) as connection:
-        if (await connection.execute(_SET_STATE, names)).first() is None:
+        before = (await connection.execute(_SET_STATE, names)).scalar_one_or_none()
+        if before is None:
             raise NotFound(f"There is no key {key_id} in {jurisdiction_id} to make {state}.")
         await events.record(
-            connection, jurisdiction_id, "key.changed", key_id, actor, after={"state": state}
+            connection,
+            jurisdiction_id,
+            "key.changed",
+            key_id,
+            actor,
+            before={"state": before},
+            after={"state": state},
         )
 
 

@@ -197,11 +197,18 @@ async def test_a_key_is_approved_and_revoked_by_command(
         moved = await command(move, "--jurisdiction", city, key_id)
         assert moved.output == f"{key_id} is {state}\n"
         assert (await post(client, key)).status_code == status
-    events = await rows(
-        database, city, "select kind, after->>'state' as state from event where actor = 'operator'"
+    changes = await rows(
+        database,
+        city,
+        """
+        select before->>'state' as before, after->>'state' as after, actor from event
+        where kind = 'key.changed' order by id
+        """,
     )
-    changed = [each["state"] for each in events if each["kind"] == "key.changed"]
-    assert changed == ["active", "revoked"]
+    assert [tuple(change.values()) for change in changes] == [
+        ("pending", "active", "operator"),
+        ("active", "revoked", "operator"),
+    ]
 
 
 async def test_a_command_says_what_is_wrong(command: Command, city: str) -> None:
