@@ -1,5 +1,7 @@
 # Two commands: `make run` and `make test`. Each first brings the machine to where it works.
 ARGS ?=
+# programs that packages bring, such as the object store of the tests
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help run test
 
