@@ -110,6 +110,8 @@ def connect(settings: Settings, role: str = "app") -> Database:
                     "idle_in_transaction_session_timeout": "60s",
                     "application_name": f"open311-{role}",
                     "jit": "off",
+                    # what `begin` quotes rests on it
+                    "standard_conforming_strings": "on",
                 },
                 "timeout": settings.pool_wait_seconds,
             },

@@ -83,6 +83,7 @@ def _ensure_roles(connection: Connection, settings: Settings) -> None:
             f"nocreatedb nocreaterole password '{password}'"
         )
         connection.exec_driver_sql(f"grant connect on database {quote(database)} to {quote(name)}")
+    connection.exec_driver_sql(f"revoke temporary on database {quote(database)} from public")
     connection.exec_driver_sql(
         f"grant temporary on database {quote(database)} to {quote(f'{database}_app')}"
     )
