@@ -187,3 +187,15 @@ async def test_photos_of_updates_are_served_too(
 def test_the_store_of_a_folder_is_made(settings: Settings, tmp_path: Any) -> None:
     media.open_store(msgspec.structs.replace(settings, media_url=f"file://{tmp_path}/a/b"))
     assert (tmp_path / "a" / "b").is_dir()
+
+
+async def test_pages_of_others_may_show_a_photo_and_read_our_headers(
+    client: httpx.AsyncClient, database: Database, city: str
+) -> None:
+    await file_photo(client, city)
+    whole, _ = await paths_of(database, city)
+    answer = await client.get(whole, headers={"Origin": "https://elsewhere.example"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    exposed = answer.headers["access-control-expose-headers"].replace(" ", "").split(",")
+    assert {"etag", "link", "x-total-count"} <= {name.casefold() for name in exposed}
