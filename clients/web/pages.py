@@ -1,5 +1,6 @@
 """Pages for people: the municipalities served here, their services, and how apps get a key."""
 
+import re
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +13,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
+from markupsafe import Markup, escape
 
 from open311 import jurisdictions, keys, rates, reporters, services
 from open311.context import Context
@@ -29,7 +31,19 @@ _HEADERS = {
 }
 _LONGEST_NAME = 100
 
-TEMPLATES = TemplateConfig(directory=_HERE / "templates", engine=JinjaTemplateEngine)
+
+def mark_code(text: str) -> Markup:
+    """Set what stands in backticks as code; the rest is escaped."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
+
+
+def _add_filters(engine: JinjaTemplateEngine) -> None:
+    engine.engine.filters["code"] = mark_code
+
+
+TEMPLATES = TemplateConfig(
+    directory=_HERE / "templates", engine=JinjaTemplateEngine, engine_callback=_add_filters
+)
 
 
 @route("/", http_method=_READ)

@@ -65,13 +65,13 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
 
 
 @contextmanager
-def serving(folder: Path, **more: str) -> Iterator[Server]:
+def serving(folder: Path, *options: str, **more: str) -> Iterator[Server]:
     """A ready server, stopped at the end if the test did not."""
     given = {**environment(folder / "var", free_port()), **more}
     log = folder / "log.txt"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "open311.cli", "serve"],
+            [sys.executable, "-m", "open311.cli", "serve", *options],
             env=given,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -88,14 +88,21 @@ def serving(folder: Path, **more: str) -> Iterator[Server]:
 
 def descendants(pid: int) -> set[int]:
     """All processes under one, as Linux lists them."""
-    parents = {
-        int(stat.parent.name): int(stat.read_text().rpartition(")")[2].split()[1])
-        for stat in Path("/proc").glob("[0-9]*/stat")
-    }
-    found, next_ones = set(), {pid}
-    while next_ones := {child for child, parent in parents.items() if parent in next_ones}:
-        found |= next_ones
+    numbers = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+    parents = {number: stat[1] for number in numbers if (stat := _stat(number))}
+    found, next_ones = set(), {str(pid)}
+    while children := {child for child, parent in parents.items() if parent in next_ones}:
+        found |= children
+        next_ones = {str(child) for child in children}
     return found
+
+
+def command_line(pid: int) -> bytes:
+    """The words of a process's command, each ended by a zero byte; nothing once it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def wait_until_gone(pids: set[int]) -> set[int]:
@@ -107,7 +114,12 @@ def wait_until_gone(pids: set[int]) -> set[int]:
 
 
 def _lives(pid: int) -> bool:
+    return _stat(pid)[:1] not in ([], ["Z"])
+
+
+def _stat(pid: int) -> list[str]:
+    """What Linux says of a process, from its state and its parent on; nothing once it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
+        return []

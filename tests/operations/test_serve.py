@@ -14,6 +14,7 @@ import pytest
 
 from tests.operations.servers import (
     Server,
+    command_line,
     descendants,
     environment,
     free_port,
@@ -41,11 +42,7 @@ def _cities(server: Server) -> list[str]:
 
 def _children(server: Server, what: bytes) -> set[int]:
     """The children whose command line has a word."""
-    return {
-        pid
-        for pid in descendants(server.process.pid)
-        if what in Path(f"/proc/{pid}/cmdline").read_bytes()
-    }
+    return {pid for pid in descendants(server.process.pid) if what in command_line(pid)}
 
 
 def test_a_kill_leaves_no_process_and_loses_no_data(tmp_path: Path) -> None:
