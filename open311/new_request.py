@@ -59,13 +59,19 @@ def read(fields: Fields, settings: Settings, faults: Faults) -> NewRequest:
     with faults.collect():
         contact = read_contact(fields.values)
     with faults.collect():
-        media_urls = [acceptable(url) for url in fields.values.get("media_url", [])]
-        if len(media_urls) > settings.max_media_files:
-            raise BadInput(f"More than {settings.max_media_files} media_url.")
+        media_urls = read_media_urls(fields, settings)
     description = fields.text("description")
     if description and len(description) > settings.max_description:
         faults.append(f"description is longer than {settings.max_description} characters.")
     return NewRequest(description, place, media_urls, contact)
+
+
+def read_media_urls(fields: Fields, settings: Settings) -> list[str]:
+    """The addresses of photos that a client names. Raises BadInput for a bad one or too many."""
+    urls = [acceptable(url) for url in fields.values.get("media_url", [])]
+    if len(urls) > settings.max_media_files:
+        raise BadInput(f"More than {settings.max_media_files} media_url.")
+    return urls
 
 
 def read_place(fields: Fields) -> Place:

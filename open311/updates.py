@@ -15,9 +15,8 @@ from open311.errors import BadInput, NotFound
 from open311.forms import Fields
 from open311.jurisdictions import Jurisdiction
 from open311.keys import ApiKey
-from open311.new_request import Faults
+from open311.new_request import Faults, read_media_urls
 from open311.presentation import media_url
-from open311.remote_media import acceptable
 from open311.search import read_span
 from open311.settings import Settings
 from open311.submission import Authorized, Caller, authorized
@@ -132,7 +131,7 @@ def _read(fields: Fields, zone: ZoneInfo, settings: Settings) -> NewUpdate:
     with faults.collect():
         contact = reporters.read_contact(fields.values)
     with faults.collect():
-        urls = [acceptable(url) for url in fields.values.get("media_url", [])]
+        urls = read_media_urls(fields, settings)
     if when := fields.text("updated_datetime"):
         with faults.collect():
             # a clock ahead of ours must not hide the update from whoever polls up to now
