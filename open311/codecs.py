@@ -61,7 +61,9 @@ def _element(tag: str, value: Any, clean: Callable[[str], str]) -> str:
 
 def _escape(text: str) -> str:
     """A carriage return survives as a reference; what XML cannot hold is left out."""
-    return escape(_ILLEGAL.sub("", text), {"\r": "&#13;"})
+    if "&" in text or "<" in text or ">" in text:
+        text = escape(text)
+    return text if text.isprintable() else _ILLEGAL.sub("", text).replace("\r", "&#13;")
 
 
 def _plain(value: bool | int | float) -> str:

@@ -286,7 +286,8 @@ async def find_one(
 ) -> Row[Any]:
     """One public request. Raises NotFound for any other, so that its existence does not show."""
     names = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
-    row = (await connection.execute(_ONE_EXTENDED if extensions else _ONE, names)).one_or_none()
+    found = await connection.execute(_ONE_EXTENDED if extensions else _ONE, names)
+    row: Row[Any] | None = found.one_or_none()
     if row is None:
         raise NotFound(
             f"service_request_id {service_request_id[:80]!r} does not exist in {jurisdiction_id}."

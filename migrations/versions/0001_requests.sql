@@ -223,3 +223,15 @@ create table media (
 );
 
 create index media_jurisdiction_id_service_request_id_idx on media (jurisdiction_id, service_request_id);
+
+comment on column jurisdiction.test_of is 'a test endpoint is a jurisdiction of its own, beside the one it rehearses';
+comment on column event.subject is 'the id of what changed';
+comment on column reporter.sealed is 'the personal data, encrypted; null once erased';
+comment on column api_key.reporter_id is 'who asked for it';
+comment on column service_request.quadkey is 'Morton key of the point at zoom 24';
+comment on column service_request.h3 is 'H3 cell of the point at resolution 12';
+comment on column service_request.media_urls is 'ours as paths (`/media/...`), those that a client named as they came';
+comment on column service_request.parent_service_request_id is 'the request that this one duplicates';
+comment on column service_request.content_hash is 'same report, same hash: finds likely repeats';
+comment on column request_update.key_id is 'the API key that posted it; null for our own';
+comment on column request_update.source_update_id is 'the poster''s own number of it';
