@@ -282,7 +282,7 @@ idempotency = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("answer", JSONB, nullable=False),
     instant("created_at", now=True),
-    Index(None, "created_at"),
+    Index(None, "jurisdiction_id", "created_at"),
 )
 
 event = Table(

@@ -41,7 +41,7 @@ create table idempotency (
     constraint idempotency_jurisdiction_id_fkey foreign key(jurisdiction_id) references jurisdiction (jurisdiction_id)
 );
 
-create index idempotency_created_at_idx on idempotency (created_at);
+create index idempotency_jurisdiction_id_created_at_idx on idempotency (jurisdiction_id, created_at);
 
 create table reporter (
     jurisdiction_id text not null,
