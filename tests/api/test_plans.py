@@ -146,7 +146,7 @@ def _nodes(plan: Node) -> Iterator[Node]:
 def check(nodes: list[Node], index: str, column: str) -> None:
     """Growing tables are read by index alone, always of one jurisdiction, and by this one here.
 
-    The index is a pattern, for where two are as good.
+    Both are patterns, for where two indexes are as good.
     """
     for node in nodes:
         if node["Node Type"] == "Seq Scan":
@@ -155,7 +155,7 @@ def check(nodes: list[Node], index: str, column: str) -> None:
             assert "jurisdiction_id" in node["Index Cond"], node
     used = {(node["Index Name"], node.get("Index Cond")) for node in nodes if "Index Name" in node}
     assert any(
-        re.fullmatch(index, name) and column in str(condition) for name, condition in used
+        re.fullmatch(index, name) and re.search(column, str(condition)) for name, condition in used
     ), used
 
 
@@ -205,8 +205,8 @@ PLACE = {"lat": "-33.93", "long": "18.65"}
         (
             "/nearby.json",
             PLACE | {"service_code": "POTHOLE"},
-            "service_request_quadkey_idx",
-            "quadkey",
+            "service_request_(quadkey|service)_idx",
+            "quadkey|service_code",
         ),
         ("/tokens/T-SEED-1.json", {}, "token_pkey", "token"),
         (
