@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 from sqlalchemy import URL, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -26,6 +28,19 @@ def role_url(settings: Settings, role: str) -> URL:
     return owner.set(
         username=f"{owner.database}_{role}", password=role_password(settings.secret_keys[-1], role)
     )
+
+
+_BUSY = "The database is busy or away. Try again in a moment."
+_DEAD = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError)
+# SQLSTATE of a statement that took too long, of a shutdown, of a start, of too many connections
+_PASSING = frozenset({"57014", "57P01", "57P02", "57P03", "53300"})
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether it is the database's state and not the statement that failed."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _PASSING
+    return isinstance(error, _DEAD)
 
 
 class Database:
@@ -57,23 +72,45 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, opening: str) -> AsyncIterator[AsyncConnection]:
         """A transaction of ours on SQLAlchemy's connection: its own takes more round trips."""
-        async with self._connection() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
+        async with self._opened(opening) as (connection, driver):
             try:
-                await driver.execute(opening)
                 yield connection
                 await driver.execute("commit")
-            except BaseException:
+            except BaseException as error:
                 await self._roll_back(connection, driver)
+                if _is_passing(error):
+                    raise Busy(_BUSY) from error
                 raise
+
+    @asynccontextmanager
+    async def _opened(self, opening: str) -> AsyncIterator[tuple[AsyncConnection, Any]]:
+        """A connection on which the transaction is open.
+
+        After the database was restarted every connection of the pool is dead, and says so at its
+        first statement: such are thrown away, nothing was done on them yet.
+        """
+        for _ in range(self.engine.pool.size() + 1):  # type: ignore[attr-defined]
+            async with self._connection() as connection:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                try:
+                    await driver.execute(opening)
+                except _DEAD:
+                    await connection.invalidate()
+                    continue
+                except BaseException:
+                    await self._roll_back(connection, driver)
+                    raise
+                yield connection, driver
+                return
+        raise Busy(_BUSY)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
         connection = self.engine.connect()
         try:
             await connection.start()
-        except (PoolTimeout, OSError) as error:
-            raise Busy("The database is busy or away. Try again in a moment.") from error
+        except (PoolTimeout, DBAPIError, OSError) as error:
+            raise Busy(_BUSY) from error
         try:
             yield connection
         finally:
