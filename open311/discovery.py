@@ -3,11 +3,13 @@
 from datetime import datetime
 
 from open311 import wire
+from open311.codecs import FORMATS
 from open311.jurisdictions import Jurisdiction
 from open311.settings import Settings
 
 SPECIFICATION = "http://wiki.open311.org/GeoReport_v2"
-_FORMATS = ["text/xml", "application/json"]
+# XML first: it is the one that every endpoint must have
+_FORMATS = sorted((each.media_type.partition(";")[0] for each in FORMATS.values()), reverse=True)
 
 
 def discover(

@@ -4,6 +4,7 @@ GeoReport parameters arrive in the query, URL-encoded, as multipart with photos 
 name, or as JSON; repeated, comma-separated, blank, with brackets escaped or not.
 """
 
+import math
 import re
 from typing import Any
 from urllib.parse import parse_qsl
@@ -39,6 +40,14 @@ class Fields(Struct, frozen=True):
         """All values, repeated or comma-separated, in order and once each."""
         parts = [part.strip() for value in self.values.get(name, ()) for part in value.split(",")]
         return list(dict.fromkeys(part for part in parts if part))
+
+
+def parse_number(text: str) -> float:
+    """A finite number in plain digits. Raises ValueError for what only Python takes for one."""
+    number = float(text)
+    if "_" in text or not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 async def read_query(request: Request[Any, Any, Any], settings: Settings) -> Fields:
@@ -115,7 +124,7 @@ def _parse_json(body: bytes, settings: Settings) -> list[tuple[str, str]]:
     """A JSON object of the same names; attributes as `{"attribute": {CODE: value or list}}`."""
     try:
         document = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"The body is not a JSON object: {error}.") from None
     attributes = document.pop("attribute", None) or {}
     if not isinstance(attributes, dict):
@@ -147,8 +156,8 @@ def _collect(pairs: list[tuple[str, str]], files: list[Upload]) -> Fields:
         attribute = _ATTRIBUTE.fullmatch(name)
         target = fields.attributes if attribute else fields.values
         key = attribute.group(1) if attribute else name
-        if "\0" in value:
-            raise BadInput(f"{key[:80]} holds a zero character.")
+        if "\0" in value or "\0" in name:
+            raise BadInput(f"{key[:80]!r} holds a zero character.")
         if value.strip():
             target.setdefault(key, []).append(value)
         elif attribute:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from litestar import HttpMethod, Request, Router, get, post, route
+from litestar import HttpMethod, Request, Response, Router, post, route
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from litestar.response import Stream
@@ -34,6 +34,7 @@ from open311.context import Context
 from open311.errors import BadInput
 from open311.forms import Fields, read_body, read_query
 from open311.jurisdictions import Jurisdiction
+from open311.new_request import read_point
 from open311.responses import Encoded, split_name
 from open311.submission import Caller
 
@@ -70,7 +71,7 @@ async def provide_caller(
     return Caller(
         api_key=fields.text("api_key") or bearer,
         address=rates.address(request.scope, context.settings),
-        idempotency_key=request.headers.get("idempotency-key"),
+        idempotency_key=request.headers.get("idempotency-key") or None,
     )
 
 
@@ -92,12 +93,12 @@ async def get_services(
     fields: NamedDependency[Fields],
 ) -> Encoded[list[wire.Service]]:
     """The services that the jurisdiction offers, or (lat and long) offers at a place."""
-    circle = search.read_circle(fields, 1.0)
+    lat, long = read_point(fields)
     async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
-        if circle and not await jurisdictions.covers(
-            connection, jurisdiction.jurisdiction_id, circle.lat, circle.long
-        ):
-            return Encoded([])
+        if lat is not None and long is not None:
+            inside = jurisdictions.covers(connection, jurisdiction.jurisdiction_id, lat, long)
+            if not await inside:
+                return Encoded([])
         return Encoded(await services.list_services(connection, jurisdiction))
 
 
@@ -197,18 +198,19 @@ async def get_nearby(
 
 @route(each_format("/servicerequestupdates"), http_method=_READ, opt={"root": _UPDATES})
 async def get_updates(
+    request: Asked,
     context: NamedDependency[Context],
     jurisdiction: NamedDependency[Jurisdiction],
     fields: NamedDependency[Fields],
 ) -> Encoded[list[wire.RequestUpdate]]:
     """Updates of requests, oldest first."""
     span = updates.read_updated(fields, ZoneInfo(jurisdiction.time_zone), context.settings)
+    page = search.read_page(fields, context.settings)
     async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
-        return Encoded(
-            await updates.list_updates(
-                connection, context.settings, jurisdiction.jurisdiction_id, span
-            )
+        shown, total = await updates.list_updates(
+            connection, context.settings, jurisdiction.jurisdiction_id, span, page
         )
+    return Encoded(shown, headers=_page_headers(request, context, page, total))
 
 
 @post(each_format("/servicerequestupdates"), opt={"root": _UPDATES}, status_code=200)
@@ -222,7 +224,17 @@ async def post_update(
     return Encoded([await updates.post(context, jurisdiction, fields, caller)])
 
 
-@get([f"/bulk.{extension}" for extension in bulk.BULK_FORMATS])
+@route(
+    [*each_format("/requests"), *each_format("/servicerequestupdates")],
+    http_method=HttpMethod.OPTIONS,
+    status_code=204,
+)
+async def get_methods() -> Response[None]:
+    """What these addresses can do: two handlers share each, and the framework names only one's."""
+    return Response(None, headers={"Allow": "GET, HEAD, OPTIONS, POST"})
+
+
+@route([f"/bulk.{extension}" for extension in bulk.BULK_FORMATS], http_method=_READ)
 async def get_bulk(
     request: Asked,
     context: NamedDependency[Context],
@@ -233,7 +245,18 @@ async def get_bulk(
     written = bulk.BULK_FORMATS[request.url.path.rpartition(".")[2]]
     span = search.read_span(fields, ZoneInfo(jurisdiction.time_zone), "start_date", "end_date")
     chunks = bulk.stream(context, jurisdiction.jurisdiction_id, span, written)
-    return Stream(chunks, media_type=written.media_type)
+    whole = request.method == HttpMethod.GET
+    return Stream(chunks if whole else iter(()), media_type=written.media_type)
+
+
+@route(
+    [*each_format("/requests"), *each_format("/servicerequestupdates")],
+    http_method=HttpMethod.OPTIONS,
+    status_code=204,
+)
+async def tell_methods() -> Response[None]:
+    """What these paths take: the framework by itself would name only one handler's methods."""
+    return Response(None, status_code=204, headers={"Allow": "GET, HEAD, OPTIONS, POST"})
 
 
 def _page_headers(
@@ -268,6 +291,7 @@ _DEPENDENCIES = {
     "caller": Provide(provide_caller),
 }
 _V2 = [
+    get_methods,  # before those whose methods it names
     get_services,
     get_service_definition,
     post_request,
@@ -278,6 +302,7 @@ _V2 = [
     get_updates,
     post_update,
     get_bulk,
+    tell_methods,
 ]
 routes = [
     Router("/open311", route_handlers=[get_discovery]),

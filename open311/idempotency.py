@@ -14,6 +14,7 @@ from open311.settings import Settings
 
 T = TypeVar("T")
 _LONGEST = 255
+_NAMING = {"api_key", "jurisdiction_id"}
 # Two calls with one key at the same time: the second waits, then finds the first one's answer.
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _FORGET = text("""
@@ -33,39 +34,45 @@ values (:jurisdiction_id, :key_id, :idempotency_key, :digest, cast(:answer as js
 
 
 def digest(fields: Fields) -> bytes:
-    """A hash that is the same for the same parameters, attributes and files."""
+    """A hash that is the same for the same report, however key and jurisdiction were named."""
     files = [hashlib.sha256(upload.content).digest() for upload in fields.files]
-    parts = (sorted(fields.values.items()), sorted(fields.attributes.items()), files)
+    values = {name: fields.values[name] for name in fields.values.keys() - _NAMING}
+    parts = (sorted(values.items()), sorted(fields.attributes.items()), files)
     return hashlib.sha256(msgspec.json.encode(parts)).digest()
+
+
+async def lock(connection: AsyncConnection, *names: str) -> None:
+    """Wait for whoever does the same under these names, until the transaction ends."""
+    await connection.execute(_LOCK, {"name": "|".join(names)})
 
 
 async def recall(
     connection: AsyncConnection,
     settings: Settings,
     names: dict[str, str],
-    fields: Fields,
+    seen: bytes,
     kind: type[T],
 ) -> T | None:
     """The answer that was given to this key before, or None; until the transaction ends it is ours.
 
-    `names` holds jurisdiction_id, key_id and idempotency_key. Raises Conflict when the key came
-    with another body, and BadInput for one that is too long.
+    `names` holds jurisdiction_id, key_id and idempotency_key, `seen` is the digest. Raises
+    Conflict when the key came with another body, and BadInput for one that is too long.
     """
     if len(names["idempotency_key"]) > _LONGEST:
         raise BadInput(f"Idempotency-Key is longer than {_LONGEST} characters.")
-    await connection.execute(_LOCK, {"name": "\0".join(names.values()).replace("\0", "|")})
+    await lock(connection, *names.values())
     await connection.execute(_FORGET, names | {"hours": settings.idempotency_hours})
     row = (await connection.execute(_FIND, names)).one_or_none()
     if row is None:
         return None
-    if row.digest != digest(fields):
+    if row.digest != seen:
         raise Conflict("This Idempotency-Key was used for another request.")
     return msgspec.convert(row.answer, kind)
 
 
 async def keep(
-    connection: AsyncConnection, names: dict[str, str], fields: Fields, answer: object
+    connection: AsyncConnection, names: dict[str, str], seen: bytes, answer: object
 ) -> None:
     """Remember an answer, in the transaction that made it true."""
     answered = msgspec.json.encode(answer).decode()
-    await connection.execute(_KEEP, names | {"digest": digest(fields), "answer": answered})
+    await connection.execute(_KEEP, names | {"digest": seen, "answer": answered})

@@ -1,13 +1,12 @@
 """Read a new request out of what a client sent, and tell everything that is wrong at once."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from msgspec import Struct
 
 from open311.errors import BadInput
-from open311.forms import Fields
+from open311.forms import Fields, parse_number
 from open311.remote_media import acceptable
 from open311.reporters import Contact, read_contact
 from open311.settings import Settings
@@ -60,10 +59,18 @@ def read(fields: Fields, settings: Settings, faults: Faults) -> NewRequest:
         contact = read_contact(fields.values)
     with faults.collect():
         media_urls = read_media_urls(fields, settings)
+    description = None
+    with faults.collect():
+        description = read_description(fields, settings)
+    return NewRequest(description, place, media_urls, contact)
+
+
+def read_description(fields: Fields, settings: Settings) -> str | None:
+    """The description, counted in characters. Raises BadInput for one that is too long."""
     description = fields.text("description")
     if description and len(description) > settings.max_description:
-        faults.append(f"description is longer than {settings.max_description} characters.")
-    return NewRequest(description, place, media_urls, contact)
+        raise BadInput(f"description is longer than {settings.max_description} characters.")
+    return description
 
 
 def read_media_urls(fields: Fields, settings: Settings) -> list[str]:
@@ -99,9 +106,9 @@ def _degrees(fields: Fields, name: str) -> float | None:
     if text is None:
         return None
     try:
-        value = float(text)
+        value = parse_number(text)
     except ValueError:
         raise BadInput(f"{name} must be a number of degrees; {text[:40]!r} is not.") from None
-    if not math.isfinite(value) or abs(value) > _BOUNDS[name]:
+    if abs(value) > _BOUNDS[name]:
         raise BadInput(f"{name} must lie between -{_BOUNDS[name]:g} and {_BOUNDS[name]:g}.")
     return value

@@ -8,7 +8,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311 import search, wire
+from open311 import search, wire, workflow
 from open311.settings import Settings
 
 _NOTES = text("""
@@ -23,7 +23,7 @@ from service
 where jurisdiction_id = :jurisdiction_id and service_code = any(:service_codes)
 """).columns(attributes=JSONB)
 _FIELDS = len(search.COLUMNS)
-_NOTE_TYPES = {"fixed", "not_councils_responsibility", "duplicate", "no_further_action", "closed"}
+_CLOSING = {status for status, after in workflow.FROM_UPDATE.items() if after in workflow.CLOSED}
 
 
 def media_url(settings: Settings, stored: str) -> str:
@@ -117,7 +117,7 @@ async def _notes(
     found = await connection.execute(_NOTES, {"jurisdiction_id": jurisdiction_id, "ids": ids})
     notes: dict[str, list[wire.Note]] = {}
     for row in found:
-        kind = "closed" if row.status in _NOTE_TYPES else "activity"
+        kind = "closed" if row.status in _CLOSING else "activity"
         note = wire.Note(row.updated_datetime, kind, row.status, row.description)
         notes.setdefault(row.service_request_id, []).append(note)
     return notes

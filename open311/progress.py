@@ -17,8 +17,11 @@ for update
 """)
 _MOVE = text("""
 update service_request
-set status = :status, status_notes = :status_notes, updated_datetime = :at,
-    closed_datetime = cast(:closed as timestamptz)
+set status = :status, status_notes = :status_notes,
+    updated_datetime = greatest(:at, updated_datetime, requested_datetime),
+    closed_datetime = case
+        when cast(:closes as boolean) then greatest(:at, updated_datetime, requested_datetime)
+    end
 where jurisdiction_id = :jurisdiction_id and service_request_id = :service_request_id
 """)
 
@@ -47,15 +50,15 @@ async def move(
 ) -> None:
     """Give a request its next status. Raises NotFound, or Conflict for a move not allowed.
 
-    `at` becomes `updated_datetime`; of a closed request it is the time of closing, and stays so
-    because nothing else writes it.
+    `at` becomes `updated_datetime`, unless that is later already: who asks for what changed since
+    then must learn of it. Of a closed request it is the time of closing, and stays so because
+    nothing else writes it.
     """
     before = await status_of(connection, jurisdiction_id, service_request_id)
     workflow.check_move(before, after)
     names = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
     moved = {"status": after, "status_notes": status_notes, "at": at}
-    closed = at if after in workflow.CLOSED else None
-    await connection.execute(_MOVE, names | moved | {"closed": closed})
+    await connection.execute(_MOVE, names | moved | {"closes": after in workflow.CLOSED})
     await events.record(
         connection,
         jurisdiction_id,

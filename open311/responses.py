@@ -53,7 +53,7 @@ def split_name(name: str) -> str:
     The extension begins at the last dot: service codes may hold dots, blanks and slashes.
     """
     stem, _, extension = name.lstrip("/").rpartition(".")
-    if extension not in FORMATS:
+    if extension not in FORMATS or "\0" in stem:
         raise NotFound("There is no such resource: paths end in .xml or .json.")
     return stem
 

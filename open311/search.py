@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from geo import tiles
 from open311 import dates
 from open311.errors import BadInput, NotFound
-from open311.forms import Fields
+from open311.forms import Fields, parse_number
 from open311.new_request import read_point
 from open311.settings import Settings
 from open311.tables import service, service_request
@@ -34,10 +34,13 @@ R = service_request.c
 Span = tuple[datetime | None, datetime | None]
 """From and to, both included; None is no bound."""
 
-_METRES_PER_DEGREE = 111_195.0
+# Of latitude, and a little less than at the equator, where it is least (110,574 on WGS 84): the box
+# of a circle must not be smaller than the circle.
+_METRES_PER_DEGREE = 110_500.0
 _MAX_RADIUS = 50_000.0
 _DEFAULT_RADIUS = 500.0
 _MOST_NEARBY = 50
+_LONGEST_COUNT = 9
 
 # In the order of wire.Request, which is made of them without looking at any: a thousand rows
 # are one answer.
@@ -140,11 +143,9 @@ class Found(Struct, frozen=True):
 
 def read_filters(fields: Fields, zone: ZoneInfo, settings: Settings) -> Filters:
     """The filters of a query. Raises BadInput with the reason for whatever is unclear."""
-    page = _read_page(fields, settings)
+    page = read_page(fields, settings)
     extensions = read_extensions(fields)
     ids = fields.many("service_request_id")
-    if len(ids) > settings.max_page_size:
-        raise BadInput(f"More than {settings.max_page_size} service_request_id.")
     if ids:
         return Filters(page, ids=ids, extensions=extensions)
     return Filters(
@@ -164,7 +165,8 @@ def read_extensions(fields: Fields) -> bool:
     return (fields.text("extensions") or "").lower() in ("true", "1")
 
 
-def _read_page(fields: Fields, settings: Settings) -> Page:
+def read_page(fields: Fields, settings: Settings) -> Page:
+    """`page` and `page_size`. Raises BadInput."""
     most = settings.max_page_size
     number = _read_count(fields, "page", 1, 1_000_000)
     return Page(max(1, number), max(1, _read_count(fields, "page_size", most, most)))
@@ -174,7 +176,8 @@ def _read_count(fields: Fields, name: str, default: int, most: int) -> int:
     text = fields.text(name)
     if text is None:
         return default
-    if not (text.strip().isascii() and text.strip().isdigit()) or int(text[:20]) > most:
+    text = text.strip()
+    if not (text.isascii() and text.isdigit()) or len(text) > _LONGEST_COUNT or int(text) > most:
         raise BadInput(f"{name} must be a whole number of at most {most}.")
     return int(text)
 
@@ -208,7 +211,6 @@ def _read_requested(fields: Fields, zone: ZoneInfo, settings: Settings) -> Span:
     start, end = read_span(fields, zone, "start_date", "end_date")
     widest = timedelta(days=settings.max_range_days)
     if start and end:
-        # a day's last second is still that day: midnight to 23:59:59.999999 spans whole days
         if end - start > widest:
             raise BadInput(
                 f"start_date and end_date may span {settings.max_range_days} days at most."
@@ -235,7 +237,7 @@ def _read_box(fields: Fields) -> Box | None:
     if text is None:
         return None
     try:
-        west, south, east, north = (float(part) for part in text.split(","))
+        west, south, east, north = (parse_number(part) for part in text.split(","))
     except ValueError:
         raise BadInput("bbox must be west,south,east,north in degrees.") from None
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
@@ -250,7 +252,7 @@ def read_circle(fields: Fields, default_radius: float) -> Circle | None:
         return None
     text = fields.text("radius")
     try:
-        radius = float(text) if text else default_radius
+        radius = parse_number(text) if text else default_radius
     except ValueError:
         radius = -1.0
     if not 0 < radius <= _MAX_RADIUS:

@@ -1,6 +1,5 @@
 """The services of a jurisdiction: their list, their definitions, and what answers they accept."""
 
-import math
 from collections.abc import Callable
 from datetime import datetime
 from weakref import WeakKeyDictionary
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from open311 import wire
 from open311.dates import format_instant, parse_instant
 from open311.errors import BadInput, NotFound
+from open311.forms import parse_number
 from open311.jurisdictions import Jurisdiction
 
 _CATALOGUE = text("""
@@ -110,7 +110,7 @@ def check_answers(
         values = answers.get(code, [])
         try:
             checked = [_DATATYPES[attribute.datatype](attribute, v, zone) for v in values]
-            _check_number(attribute, checked)
+            _check_count(attribute, checked)
         except BadInput as error:
             wrong += error.descriptions
             continue
@@ -123,7 +123,7 @@ def check_answers(
     return kept, wrong
 
 
-def _check_number(attribute: wire.Attribute, values: list[str]) -> None:
+def _check_count(attribute: wire.Attribute, values: list[str]) -> None:
     if attribute.variable and attribute.required and not values:
         raise BadInput(f"attribute[{attribute.code}] is required: {attribute.description}")
     if len(values) > 1 and attribute.datatype is not wire.Datatype.MULTIVALUELIST:
@@ -136,8 +136,7 @@ def _as_text(_attribute: wire.Attribute, value: str, _zone: ZoneInfo) -> str:
 
 def _as_number(attribute: wire.Attribute, value: str, _zone: ZoneInfo) -> str:
     try:
-        if not math.isfinite(float(value)):
-            raise ValueError
+        parse_number(value)
     except ValueError:
         raise BadInput(f"attribute[{attribute.code}] must be a number.") from None
     return value.strip()

@@ -150,12 +150,13 @@ async def _once(filing: _Filing, idempotency_key: str | None) -> Outcome:
         "key_id": filing.key.key_id,
         "idempotency_key": idempotency_key,
     }
-    settings, fields = filing.context.settings, filing.fields
-    known = await idempotency.recall(filing.connection, settings, names, fields, Receipt)
+    seen = idempotency.digest(filing.fields)
+    settings = filing.context.settings
+    known = await idempotency.recall(filing.connection, settings, names, seen, Receipt)
     if known is not None:
         return Outcome(known, replayed=True)
     outcome = await _file(filing)
-    await idempotency.keep(filing.connection, names, fields, outcome.receipt)
+    await idempotency.keep(filing.connection, names, seen, outcome.receipt)
     return outcome
 
 
@@ -211,7 +212,6 @@ def _row(
     return {
         "jurisdiction_id": filing.jurisdiction.jurisdiction_id,
         "service_code": service.service_code,
-        "visibility": _visibility(service),
         "description": new.description,
         "agency_responsible": service.agency_responsible,
         "now": now,
@@ -241,15 +241,6 @@ def _located(place: Place) -> dict[str, Any]:
     }
 
 
-def _visibility(service: Service) -> str:
-    """Batch requests show once their id is issued; blackbox and sensitive ones never."""
-    if service.type is ServiceType.BATCH:
-        return "pending"
-    if service.sensitive:
-        return "sensitive"
-    return "hidden" if service.type is ServiceType.BLACKBOX else "public"
-
-
 def _expected(service: Service, now: datetime) -> datetime | None:
     return now + timedelta(hours=service.sla_hours) if service.sla_hours else None
 
@@ -263,7 +254,7 @@ def _content_hash(key: keys.ApiKey, service: Service, new: NewRequest) -> bytes:
 
 async def _insert(connection: AsyncConnection, row: dict[str, Any]) -> tuple[str, str | None]:
     """The new request's id, and that of one of the last minutes that says exactly the same."""
-    after = {name: row[name] for name in ("service_code", "visibility", "lat", "long", "channel")}
+    after = {name: row[name] for name in ("service_code", "lat", "long", "channel")}
     told = msgspec.json.encode(after).decode()
     while True:
         ids = {"service_request_id": identifiers.short(), "after": told}

@@ -6,6 +6,13 @@ with repeated as (
     where jurisdiction_id = :jurisdiction_id and service_code = :service_code
         and visibility = 'public' and requested_datetime >= :since and content_hash = :content_hash
     limit 1
+), offered as (
+    -- locked: a service may become sensitive this very moment, and whoever makes it so hides the
+    -- requests that are there by then
+    select type, sensitive
+    from service
+    where jurisdiction_id = :jurisdiction_id and service_code = :service_code
+    for share
 ), filed as (
     insert into service_request (
         jurisdiction_id, service_request_id, service_code, visibility, description,
@@ -13,19 +20,29 @@ with repeated as (
         address, address_id, geom, quadkey, h3, media_urls, attributes, channel, team,
         reporter_id, content_hash
     )
-    values (
-        :jurisdiction_id, :service_request_id, :service_code, :visibility, :description,
+    select
+        :jurisdiction_id, :service_request_id, :service_code,
+        -- batch requests show once their id is issued; blackbox and sensitive ones never
+        case
+            when type = 'batch' then 'pending'
+            when sensitive then 'sensitive'
+            when type = 'blackbox' then 'hidden'
+            else 'public'
+        end,
+        :description,
         :agency_responsible, :now, :now, :expected,
         :address, :address_id, st_setsrid(st_makepoint(:long, :lat), 4326), :quadkey, :h3,
         :media_urls, cast(:attributes as jsonb), :channel, :team,
         :reporter_id, :content_hash
-    )
+    from offered
     on conflict (jurisdiction_id, service_request_id) do nothing
-    returning service_request_id
+    returning service_request_id, visibility
 )
 insert into event (jurisdiction_id, kind, subject, actor, after)
 select :jurisdiction_id, 'request.submitted', filed.service_request_id, :actor,
     cast(:after as jsonb)
-        || jsonb_strip_nulls(jsonb_build_object('repeats', repeated.service_request_id))
+        || jsonb_strip_nulls(jsonb_build_object(
+            'visibility', filed.visibility, 'repeats', repeated.service_request_id
+        ))
 from filed left join repeated on true
 returning subject, after ->> 'repeats'

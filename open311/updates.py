@@ -9,15 +9,25 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311 import dates, events, identifiers, media, progress, reporters, wire, workflow
+from open311 import (
+    dates,
+    events,
+    idempotency,
+    identifiers,
+    media,
+    progress,
+    reporters,
+    wire,
+    workflow,
+)
 from open311.context import Context
 from open311.errors import BadInput, NotFound
 from open311.forms import Fields
 from open311.jurisdictions import Jurisdiction
 from open311.keys import ApiKey
-from open311.new_request import Faults, read_media_urls
+from open311.new_request import Faults, read_description, read_media_urls
 from open311.presentation import media_url
-from open311.search import read_span
+from open311.search import Page, read_span
 from open311.settings import Settings
 from open311.submission import Authorized, Caller, authorized
 from open311.workflow import Status
@@ -29,7 +39,14 @@ join service_request r using (jurisdiction_id, service_request_id)
 where u.jurisdiction_id = :jurisdiction_id and r.visibility = 'public'
     and u.updated_datetime between :start and :end
 order by u.updated_datetime, u.created_at, u.update_id
-limit :most
+limit :size offset :skipped
+""")
+_COUNT = text("""
+select count(*)
+from request_update u
+join service_request r using (jurisdiction_id, service_request_id)
+where u.jurisdiction_id = :jurisdiction_id and r.visibility = 'public'
+    and u.updated_datetime between :start and :end
 """)
 _VISIBLE = text("""
 select 1 from service_request
@@ -53,6 +70,9 @@ values (
 """)
 
 
+_LONGEST_ID = 255
+
+
 class NewUpdate(Struct, frozen=True):
     """An update as posted; `status` is one of workflow.FROM_UPDATE."""
 
@@ -70,11 +90,17 @@ async def list_updates(
     settings: Settings,
     jurisdiction_id: str,
     span: tuple[datetime, datetime],
-) -> list[wire.RequestUpdate]:
-    """Updates of public requests, oldest first, both ends of the span included."""
+    page: Page,
+) -> tuple[list[wire.RequestUpdate], int]:
+    """One page of updates of public requests, oldest first, and how many there are in all.
+
+    Both ends of the span are included.
+    """
     names = {"jurisdiction_id": jurisdiction_id, "start": span[0], "end": span[1]}
-    rows = await connection.execute(_LIST, names | {"most": settings.max_page_size})
-    return [
+    part = {"size": page.size, "skipped": (page.number - 1) * page.size}
+    rows = await connection.execute(_LIST, names | part)
+    total = (await connection.execute(_COUNT, names)).scalar_one()
+    shown = [
         wire.RequestUpdate(
             row.update_id,
             row.service_request_id,
@@ -85,6 +111,7 @@ async def list_updates(
         )
         for row in rows
     ]
+    return shown, total
 
 
 def read_updated(fields: Fields, zone: ZoneInfo, settings: Settings) -> tuple[datetime, datetime]:
@@ -125,9 +152,11 @@ def _read(fields: Fields, zone: ZoneInfo, settings: Settings) -> NewUpdate:
         faults.append("service_request_id is missing.")
     if status not in workflow.FROM_UPDATE:
         faults.append(f"status must be one of {', '.join(workflow.FROM_UPDATE)}.")
-    description = fields.text("description")
-    if description and len(description) > settings.max_description:
-        faults.append(f"description is longer than {settings.max_description} characters.")
+    description, update_id = None, fields.text("update_id")
+    if update_id and len(update_id) > _LONGEST_ID:
+        faults.append(f"update_id is longer than {_LONGEST_ID} characters.")
+    with faults.collect():
+        description = read_description(fields, settings)
     with faults.collect():
         contact = reporters.read_contact(fields.values)
     with faults.collect():
@@ -137,9 +166,7 @@ def _read(fields: Fields, zone: ZoneInfo, settings: Settings) -> NewUpdate:
             # a clock ahead of ours must not hide the update from whoever polls up to now
             updated = min(dates.now(), dates.parse_instant(when, zone, "updated_datetime"))
     faults.tell()
-    return NewUpdate(
-        request_id or "", fields.text("update_id"), status, description, updated, urls, contact
-    )
+    return NewUpdate(request_id or "", update_id, status, description, updated, urls, contact)
 
 
 async def _keep(
@@ -152,6 +179,9 @@ async def _keep(
     """The update's id, and whether it is new."""
     connection, key, kept = allowed.connection, allowed.key, allowed.kept
     jurisdiction_id = jurisdiction.jurisdiction_id
+    if "status" not in key.scopes and workflow.FROM_UPDATE[new.status] is not None:
+        # who may not move a request must not seem to have: others poll the updates
+        new = msgspec.structs.replace(new, status="unchanged")
     if (posted := await _posted(connection, jurisdiction_id, key, new)) is not None:
         return posted, False
     await _check_visible(connection, jurisdiction_id, new.service_request_id)
@@ -187,6 +217,7 @@ async def _posted(
     """
     if new.source_update_id is None:
         return None
+    await idempotency.lock(connection, jurisdiction_id, key.key_id, new.source_update_id)
     names = {"jurisdiction_id": jurisdiction_id, "key_id": key.key_id}
     found = await connection.execute(_POSTED, names | {"source_update_id": new.source_update_id})
     row = found.one_or_none()

@@ -3,7 +3,6 @@
 from enum import StrEnum
 
 from open311.errors import Conflict
-from open311.wire import PublicStatus
 
 
 class Status(StrEnum):
@@ -33,19 +32,7 @@ ALLOWED: dict[Status, frozenset[Status]] = {
     **{closed: frozenset({Status.REOPENED}) for closed in CLOSED},
 }
 
-# The statuses of FixMyStreet's request updates: what each of ours is called there, ...
-UPDATE_STATUS = {
-    Status.RECEIVED: "open",
-    Status.ACKNOWLEDGED: "investigating",
-    Status.ASSIGNED: "action_scheduled",
-    Status.IN_PROGRESS: "in_progress",
-    Status.FIXED: "fixed",
-    Status.REJECTED: "not_councils_responsibility",
-    Status.DUPLICATE: "duplicate",
-    Status.NO_ACTION: "no_further_action",
-    Status.REOPENED: "open",
-}
-# ... and where each of theirs moves a request; None: it is a comment and moves nothing.
+# Where each status of FixMyStreet's request updates moves a request; None: it is a comment.
 FROM_UPDATE: dict[str, Status | None] = {
     "open": Status.REOPENED,
     "reopen": Status.REOPENED,
@@ -63,11 +50,6 @@ FROM_UPDATE: dict[str, Status | None] = {
     "for_triage": None,
     "unchanged": None,
 }
-
-
-def public(status: Status) -> PublicStatus:
-    """What everybody sees: open or closed."""
-    return PublicStatus.CLOSED if status in CLOSED else PublicStatus.OPEN
 
 
 def check_move(before: Status, after: Status) -> None:
