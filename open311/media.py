@@ -27,6 +27,7 @@ from open311.settings import Settings
 
 _log = logging.getLogger(__name__)
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
+_SMALL = "-small"
 # Whoever files a report waits: a store that does not answer is given up soon (the library's own
 # limit is three minutes).
 _SECONDS = 10.0
@@ -50,8 +51,8 @@ values (
 _PUBLIC = text("""
 select m.content_type from media m
 join service_request r using (jurisdiction_id, service_request_id)
-where m.jurisdiction_id = :jurisdiction_id and r.visibility = 'public'
-    and :object_key in (m.object_key, m.thumbnail_key)
+where m.jurisdiction_id = :jurisdiction_id and m.object_key = :object_key
+    and :asked in (m.object_key, m.thumbnail_key) and r.visibility = 'public'
 """)
 
 
@@ -110,12 +111,18 @@ def _name(jurisdiction_id: str, picture: Picture) -> Kept:
     extension = _EXTENSIONS[picture.content_type]
     return Kept(
         object_key=f"{stem}.{extension}",
-        thumbnail_key=f"{stem}-small.{extension}",
+        thumbnail_key=f"{stem}{_SMALL}.{extension}",
         content_type=picture.content_type,
         size=len(picture.content),
         width=picture.width,
         height=picture.height,
     )
+
+
+def _whole(object_key: str) -> str:
+    """The key of the photo that this is, or is the thumbnail of."""
+    stem, dot, extension = object_key.rpartition(".")
+    return stem.removesuffix(_SMALL) + dot + extension
 
 
 async def discard(store: ObjectStore, kept: Sequence[Kept]) -> None:
@@ -179,7 +186,8 @@ async def get_media(
 
 async def _content_type(context: Context, object_key: str) -> str:
     """Only what a row of a public request names is served, so no path leads anywhere else."""
-    names = {"jurisdiction_id": object_key.partition("/")[0], "object_key": object_key}
+    names = {"jurisdiction_id": object_key.partition("/")[0], "asked": object_key}
+    names["object_key"] = _whole(object_key)
     found = None
     if "\0" not in object_key:
         async with context.db.begin(names["jurisdiction_id"]) as connection:

@@ -242,6 +242,7 @@ media = Table(
     within("service_request", "service_request_id", "service_request_id"),
     within("request_update", "update_id", "update_id"),
     Index(None, "jurisdiction_id", "service_request_id"),
+    Index(None, "jurisdiction_id", "object_key"),
 )
 
 token = Table(

@@ -224,6 +224,8 @@ create table media (
 
 create index media_jurisdiction_id_service_request_id_idx on media (jurisdiction_id, service_request_id);
 
+create index media_jurisdiction_id_object_key_idx on media (jurisdiction_id, object_key);
+
 comment on column jurisdiction.test_of is 'a test endpoint is a jurisdiction of its own, beside the one it rehearses';
 comment on column event.subject is 'the id of what changed';
 comment on column reporter.sealed is 'the personal data, encrypted; null once erased';

@@ -28,3 +28,12 @@ from generate_series(1, 5000) n;
 insert into task (jurisdiction_id, kind, dedupe_key, state)
 select :jurisdiction_id, 'token.issue', n, 'done'
 from generate_series(1, 20000) n;
+
+insert into media (
+    jurisdiction_id, media_id, service_request_id, object_key, thumbnail_key, content_type, size
+)
+select jurisdiction_id, 'M-' || service_request_id, service_request_id,
+    jurisdiction_id || '/' || service_request_id || '.jpg',
+    jurisdiction_id || '/' || service_request_id || '-small.jpg', 'image/jpeg', 1
+from service_request
+where jurisdiction_id = :jurisdiction_id;

@@ -32,7 +32,15 @@ pytestmark = pytest.mark.anyio
 
 ROWS = {"small.test": 20_000, "large.test": 60_000}
 # These grow with the years; the rest are a handful of rows a jurisdiction.
-GROWING = ("service_request", "request_update", "token", "api_key", "idempotency", "reporter")
+GROWING = (
+    "service_request",
+    "request_update",
+    "token",
+    "media",
+    "api_key",
+    "idempotency",
+    "reporter",
+)
 _MORE_ROWS = Path(__file__).with_name("plan_rows.sql").read_text()
 _SEED_ROWS = 2000
 
@@ -230,6 +238,17 @@ async def test_reading(
         answer = await caller.get(path, params=query)
     assert answer.status_code == 200, answer.text
     check(await explain(database, town, statements), index, column)
+
+
+@pytest.mark.parametrize("name", ["SEED-1.jpg", "SEED-1-small.jpg"])
+async def test_serving_a_photo(
+    database: Database, town: str, caller: httpx.AsyncClient, name: str
+) -> None:
+    with caught() as statements:
+        # the row is there, and nothing in the store
+        await caller.get(f"http://open311.test/media/{town}/{name}")
+    nodes = await explain(database, town, statements)
+    check(nodes, "media_jurisdiction_id_object_key_idx", "object_key")
 
 
 async def test_each_chunk_of_a_dump_goes_on_where_the_last_one_ended(
