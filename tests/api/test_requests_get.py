@@ -114,6 +114,9 @@ async def test_filters(
         ({"page": "-1"}, 400),
         ({"page": "two"}, 400),
         ({"page": "9" * 30}, 400),
+        ({"page": "0" * 20 + "9" * 26}, 400),
+        ({"page_size": "0" * 20 + "100000000"}, 400),
+        ({"lat": "-3_3", "long": "18"}, 400),
         ({"page_size": "1001"}, 400),
         ({"bbox": "1,2,3"}, 400),
         ({"bbox": "19,-33,18,-34"}, 400),
@@ -230,3 +233,38 @@ async def test_open_requests_nearby(client: httpx.AsyncClient, filed: list[str])
         await client.get("/nearby.json", params=query | {"service_code": "X"})
     ).status_code == 404
     assert (await client.get("/nearby.json", params={"lat": "1", "long": "2"})).status_code == 400
+
+
+async def test_any_number_of_ids_may_be_asked_for(
+    client: httpx.AsyncClient, filed: list[str]
+) -> None:
+    asked = ",".join(["R-1", *(f"X-{number}" for number in range(1500)), "R-2"])
+    assert await ids(client, service_request_id=asked) == ["R-1", "R-2"]
+
+
+async def test_a_circle_holds_what_lies_at_its_edge(
+    client: httpx.AsyncClient, file_history: FileHistory
+) -> None:
+    # on the equator a degree of latitude is shortest: 110,574 m
+    edge = {
+        "service_request_id": "EDGE",
+        "service_code": "POTHOLE",
+        "requested_datetime": datetime.now(UTC).isoformat(),
+        "lat": 0.451,
+        "long": 0.0,
+    }
+    await file_history([edge])
+    assert await ids(client, lat="0", long="0", radius="50000") == ["EDGE"]
+    assert await ids(client, lat="0", long="0", radius="49000") == []
+
+
+@pytest.mark.parametrize("path", ["/requests/%00.json", "/tokens/%00.json", "/services/%00.json"])
+async def test_a_zero_character_is_not_found(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code == 404
+
+
+async def test_heads_and_options(client: httpx.AsyncClient) -> None:
+    assert (await client.head("/bulk.csv")).status_code == 200
+    for path in ("/requests.json", "/servicerequestupdates.xml"):
+        allowed = (await client.options(path)).headers["allow"]
+        assert set(allowed.split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}

@@ -4,11 +4,14 @@ import io
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from lxml import etree
 from PIL import Image
 
+from open311 import catalogue
 from open311.db import Database
+from tests.conftest import CITY
 
 pytestmark = pytest.mark.anyio
 
@@ -333,3 +336,52 @@ def _picture() -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (40, 30), "red").save(out, "PNG")
     return out.getvalue()
+
+
+async def test_an_empty_retry_key_is_none(client: httpx.AsyncClient, city: str) -> None:
+    headers = {"Idempotency-Key": ""}
+    first = await client.post("/requests.json", data=report(city), headers=headers)
+    other = await client.post("/requests.json", data=report(city, lat="-33.93"), headers=headers)
+    assert (first.status_code, other.status_code) == (200, 200)
+
+
+async def test_a_retry_may_name_its_key_another_way(client: httpx.AsyncClient, city: str) -> None:
+    headers = {"Idempotency-Key": "abc-3"}
+    first = await client.post("/requests.json", data=report(city), headers=headers)
+    bearer = headers | {"Authorization": f"Bearer key-{city}"}
+    fields = report(city, api_key=None, jurisdiction_id=city)
+    again = await client.post("/requests.json", data=fields, headers=bearer)
+    assert again.json() == first.json()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"attribute%5Ba%00%5D=x"),
+        ("application/x-www-form-urlencoded", b"description=%00"),
+        ("application/json", b'{"attribute": {"\\u0000": "x"}}'),
+        ("application/json", b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}"),
+        ("application/json", b'{"description": "\\ud800"}'),
+    ],
+)
+async def test_what_cannot_be_kept_is_refused(
+    client: httpx.AsyncClient, city: str, content_type: str, body: bytes
+) -> None:
+    headers = {"Content-Type": content_type, "Authorization": f"Bearer key-{city}"}
+    query = {"service_code": "POTHOLE", **PLACE}
+    answer = await client.post("/requests.json", params=query, content=body, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()[0]["code"] == 400
+
+
+async def test_a_service_that_becomes_sensitive_is_so_at_once(
+    client: httpx.AsyncClient, database: Database, city: str
+) -> None:
+    await filed(client)
+    read = catalogue.read(CITY)
+    hidden = [msgspec.structs.replace(each, sensitive=True) for each in read.services]
+    await catalogue.load(
+        database, msgspec.structs.replace(read, jurisdiction_id=city, services=hidden)
+    )
+    assert (await post(client)).status_code == 200
+    assert (await client.get("/requests.json")).json() == []

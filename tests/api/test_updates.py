@@ -1,11 +1,15 @@
 """FixMyStreet's request updates: georeport 1.9."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from lxml import etree
+
+from open311 import keys
+from open311.db import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +105,7 @@ async def test_a_status_moves_the_request_and_reopens_it(
         ({"status": "SOMEHOW"}, 400),
         ({"status": ""}, 400),
         ({"updated_datetime": "soon"}, 400),
+        ({"update_id": "9" * 256}, 400),
         ({"media_url": "file:///etc/passwd"}, 400),
     ],
 )
@@ -125,3 +130,45 @@ async def test_an_update_from_the_future_is_of_now(
     later = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     assert update_id(await post(client, request_id, updated_datetime=later))
     assert len((await client.get("/servicerequestupdates.json")).json()) == 1
+
+
+async def test_a_key_without_the_scope_moves_nothing_and_does_not_seem_to(
+    client: httpx.AsyncClient, request_id: str, database: Database, city: str
+) -> None:
+    await keys.ensure(database, city, "commenter", "tests", keys.DEFAULT_SCOPES, "high")
+    update_id(await post(client, request_id, api_key="commenter", status="FIXED"))
+    shown = (await client.get("/servicerequestupdates.json")).json()
+    assert [each["status"] for each in shown] == ["unchanged"]
+    assert (await client.get(f"/requests/{request_id}.json")).json()[0]["status"] == "open"
+
+
+async def test_retries_at_the_same_time_are_one_update(
+    client: httpx.AsyncClient, request_id: str
+) -> None:
+    answers = await asyncio.gather(*(post(client, request_id) for _ in range(6)))
+    assert len({update_id(answer) for answer in answers}) == 1
+    assert len((await client.get("/servicerequestupdates.json")).json()) == 1
+
+
+async def test_a_late_update_does_not_hide_the_change(
+    client: httpx.AsyncClient, request_id: str
+) -> None:
+    before = (await client.get(f"/requests/{request_id}.json")).json()[0]
+    await post(client, request_id, status="FIXED", updated_datetime="1999-01-01T00:00:00Z")
+    closed = (await client.get(f"/requests/{request_id}.json")).json()[0]
+    assert closed["status"] == "closed"
+    assert closed["updated_datetime"] >= before["updated_datetime"]
+    changed = {"updated_after": before["updated_datetime"]}
+    assert len((await client.get("/requests.json", params=changed)).json()) == 1
+
+
+async def test_updates_come_in_pages(client: httpx.AsyncClient, request_id: str) -> None:
+    for number in range(5):
+        update_id(await post(client, request_id, update_id=str(number), description=str(number)))
+    seen = []
+    for page in ("1", "2", "3", "4"):
+        query = {"page": page, "page_size": "2"}
+        answer = await client.get("/servicerequestupdates.json", params=query)
+        assert answer.headers["x-total-count"] == "5"
+        seen += [each["description"] for each in answer.json()]
+    assert seen == ["0", "1", "2", "3", "4"]
