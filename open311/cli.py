@@ -22,6 +22,7 @@ COMMANDS = {
     "jurisdiction": "open311.commands.catalogue:jurisdiction",
     "service": "open311.commands.catalogue:service",
     "key": "open311.commands.keys:key",
+    "reporter": "open311.commands.reporters:reporter",
     "task": "open311.commands.tasks:task",
     "import": "ingest.commands:imports",
     "demo": "ingest.commands:demo",

@@ -1,16 +1,20 @@
 """Personal data: sealed, found by keyed hashes, forgotten for good."""
 
+import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from click.testing import CliRunner
 from cryptography.fernet import InvalidToken
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from open311 import db, reporters
+from open311.commands.reporters import reporter
 from open311.db import Database
 from open311.errors import BadInput
 from open311.reporters import Contact
@@ -275,3 +279,20 @@ def test_names_are_not_judged() -> None:
     assert contact.phone == "call the office"
     assert (contact.first_name, contact.last_name) == ("Nguyễn-Đặng", "-")
     assert reporters.read_contact({"description": ["no contact"]}) == Contact()
+
+
+async def test_a_person_is_forgotten_by_command(
+    settings: Settings, database: Database, city: str
+) -> None:
+    async with database.begin(city) as connection:
+        thandi = Contact(email="thandi@example.org", phone="+27 82 123 4567")
+        known = await reporters.store(connection, settings, city, thandi)
+    words = ["erase", "--jurisdiction", city, "--email", "THANDI@example.org"]
+
+    def erase() -> str:
+        return CliRunner().invoke(reporter, words, obj=lambda: nullcontext(settings)).output
+
+    assert await asyncio.to_thread(erase) == "1 entries erased\n"
+    assert await asyncio.to_thread(erase) == "0 entries erased\n"
+    async with database.begin(city) as connection:
+        assert await reporters.unseal(connection, settings, city, str(known)) is None
