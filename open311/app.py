@@ -49,7 +49,7 @@ _COMPRESSION = CompressionConfig(
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application; connections open with its lifespan and close with it."""
     context = connections.open_context(settings)
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *georeport.routes,
             *media.routes,
@@ -66,7 +66,6 @@ def create_app(settings: Settings) -> Litestar:
             HTTPException: responses.tell_http_error,
             Exception: responses.tell_failure,
         },
-        middleware=[observation.Observe(), rates.LimitAddresses(context)],
         template_config=pages.TEMPLATES,
         cors_config=_CORS,
         compression_config=_COMPRESSION,
@@ -76,6 +75,10 @@ def create_app(settings: Settings) -> Litestar:
         lifespan=[lambda _app: _open(context)],
         debug=False,
     )
+    # from outside: the framework's own middleware sees nothing of unknown paths and methods
+    limited = rates.limit(app.asgi_handler, context, _CORS.simple_headers)
+    app.asgi_handler = observation.observe(limited)
+    return app
 
 
 @asynccontextmanager

@@ -3,17 +3,19 @@
 import ipaddress
 import re
 import time
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
+from litestar import Request
 from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec import Struct
 from prometheus_client import Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from open311 import absence
+from open311 import absence, responses
 from open311.context import Context
 from open311.errors import TooMany
 from open311.keys import ApiKey
@@ -22,6 +24,8 @@ from open311.settings import Settings
 _OPEN = Counter("open311_rate_limit_open_total", "Calls let through because Redis was away")
 # Some proxies write the port too: 203.0.113.9:4711, [2001:db8::1]:4711.
 _WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|([\d.]+):\d+")
+_WATCHING = ("/health/live", "/health/ready", "/metrics")
+_READING = ("GET", "HEAD")
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -34,19 +38,21 @@ class Address(Struct, frozen=True):
     exempt: bool
 
 
-async def spend(redis: Redis, settings: Settings, bucket: str, limit: int) -> None:
-    """Count one call in the current window. Raises TooMany when the bucket is used up."""
+async def spend(
+    redis: Redis, settings: Settings, bucket: str, limit: int, back: str | None = None
+) -> None:
+    """Count one call in the current window, and give one back to another bucket.
+
+    Raises TooMany when the bucket is used up.
+    """
     if absence.is_away(redis):
         _OPEN.inc()
         return
     window = settings.rate_window_seconds
     now = time.time()
-    name = f"rate:{bucket}:{int(now // window)}"
+    changes = {bucket: 1, back: -1} if back else {bucket: 1}
     try:
-        async with redis.pipeline(transaction=True) as pipeline:
-            pipeline.incr(name)
-            pipeline.expire(name, window)
-            used, _ = await pipeline.execute()
+        used = await _count(redis, changes, int(now // window), window)
     except (RedisError, OSError, TimeoutError) as error:
         _OPEN.inc()
         absence.note(redis, error)
@@ -56,18 +62,42 @@ async def spend(redis: Redis, settings: Settings, bucket: str, limit: int) -> No
         raise TooMany(f"More than {limit} calls in {window} seconds. Wait {wait} s.", wait)
 
 
+async def _count(redis: Redis, changes: Mapping[str, int], number: int, window: int) -> int:
+    """Change the counters of a window, all at once; what the first then stands at."""
+    async with redis.pipeline(transaction=True) as pipeline:
+        for bucket, change in changes.items():
+            name = f"rate:{bucket}:{number}"
+            pipeline.incrby(name, change)
+            pipeline.expire(name, window)
+        return int((await pipeline.execute())[0])
+
+
 async def spend_key(redis: Redis, settings: Settings, key: ApiKey, address: Address) -> None:
-    """Count one call of a key by its class; the demo's is free from exempt networks."""
+    """Count one call of a key by its class, and no longer by the address that it came from.
+
+    The demo's is free from exempt networks.
+    """
     if key.rate_class == "demo" and address.exempt:
         return
     limit = settings.rate_high if key.rate_class == "high" else settings.rate_standard
-    await spend(redis, settings, f"key:{key.key_id}", limit)
+    back = None if address.exempt else _writing(address)
+    await spend(redis, settings, f"key:{key.key_id}", limit, back)
 
 
-async def spend_address(redis: Redis, settings: Settings, address: Address) -> None:
-    """Count one call without a valid key, by where it comes from; exempt networks are free."""
+async def spend_address(
+    redis: Redis, settings: Settings, address: Address, *, reading: bool = True
+) -> None:
+    """Count one call by where it comes from; exempt networks are free.
+
+    Reading is counted apart: a city's gateway that has read too much can still report.
+    """
     if not address.exempt:
-        await spend(redis, settings, address.bucket, settings.rate_address)
+        bucket = address.bucket if reading else _writing(address)
+        await spend(redis, settings, bucket, settings.rate_address)
+
+
+def _writing(address: Address) -> str:
+    return f"{address.bucket}:writing"
 
 
 def address(scope: Scope, settings: Settings) -> Address:
@@ -121,17 +151,27 @@ def _bucket(ip: Ip | None) -> str:
     return f"address:{ipaddress.ip_network((ip, bits), strict=False).network_address}"
 
 
-class LimitAddresses(ASGIMiddleware):
-    """Limits reading by address; posts are limited by their key."""
+def limit(app: ASGIApp, context: Context, headers: Mapping[str, str]) -> ASGIApp:
+    """Count each call by its address, before its body is read and before it is known what it asks.
 
-    scopes = (ScopeType.HTTP,)
-    exclude_path_pattern = ("^/health/", "^/metrics$")
+    A POST is given back once its key is accepted. `headers` let a page elsewhere read the refusal.
+    """
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and _is_counted(scope):
+            who, reading = address(scope, context.settings), scope["method"] in _READING
+            try:
+                await spend_address(context.redis, context.settings, who, reading=reading)
+            except TooMany as problem:
+                request: Request[Any, Any, Any] = Request(scope, receive, send)
+                answer = responses.tell_problem(request, problem)
+                answer.headers.update(headers)
+                return await answer.to_asgi_response(None, request)(scope, receive, send)
+        return await app(scope, receive, send)
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        settings = self.context.settings
-        if scope.get("method") in ("GET", "HEAD"):
-            await spend_address(self.context.redis, settings, address(scope, settings))
-        await next_app(scope, receive, send)
+    return call
+
+
+def _is_counted(scope: HTTPScope) -> bool:
+    """Not who watches the server, and not what browsers ask before they call."""
+    return scope["path"] not in _WATCHING and scope["method"] != "OPTIONS"

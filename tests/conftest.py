@@ -40,7 +40,12 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings with a real PostgreSQL and Redis: those of the environment, or private ones."""
     given = from_environment(os.environ)
     folder = str(tmp_path_factory.mktemp("var"))
-    given = msgspec.structs.replace(given, var_dir=folder, media_url=f"file://{folder}/media")
+    given = msgspec.structs.replace(
+        given,
+        var_dir=folder,
+        media_url=f"file://{folder}/media",
+        rate_address=1_000_000,  # all tests have one address
+    )
     with embedded.running(given) as settings:
         yield settings
 

@@ -276,8 +276,67 @@ async def test_trying_keys_is_limited_by_address(serve: Serve, make_key: Any) ->
     async with serve(rate_address=2) as client:
         answers = [await post(client, f"guess {number}") for number in range(4)]
         right = await post(client, await make_key())
+        read = await client.get("/services.json")
     assert [answer.status_code for answer in answers] == [403, 403, 429, 429]
-    assert right.status_code == 200
+    assert right.status_code == 429
+    assert read.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/no/such/page.json", 404),
+        ("POST", "/no/such/page.json", 404),
+        ("DELETE", "/requests.json", 405),
+        ("POST", "/requests.json", 403),  # no key
+        ("POST", "/open311/nowhere.test/v2/requests.json", 404),
+        ("POST", "/open311/v2/requests.json", 400),  # no jurisdiction
+    ],
+)
+async def test_whatever_leads_nowhere_is_limited_by_address(
+    serve: Serve, method: str, path: str, status: int
+) -> None:
+    if path.startswith(("/no/", "/open311/")):
+        path = f"http://open311.test{path}"
+    async with serve(rate_address=2) as client:
+        answers = [await client.request(method, path) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [status, status, 429]
+    assert "Wait" in told(answers[-1])
+
+
+async def test_a_body_that_cannot_be_read_counts(serve: Serve) -> None:
+    async with serve(rate_address=2) as client:
+        client.headers["content-type"] = "application/json"
+        answers = [await client.post("/requests.json", content=b"{") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
+
+
+async def test_a_used_up_address_is_refused_before_its_body_is_read(serve: Serve) -> None:
+    sent = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(3):
+            sent += 1
+            yield b"api_key=guess&"
+
+    async with serve(rate_address=1) as client:
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        first = await client.post("/requests.json", content=body(), headers=form)
+        assert (first.status_code, sent) == (403, 3)
+        second = await client.post("/requests.json", content=body(), headers=form)
+    assert (second.status_code, sent) == (429, 3)
+
+
+async def test_a_page_elsewhere_can_read_the_refusal(serve: Serve) -> None:
+    elsewhere = {"Origin": "https://app.example"}
+    async with serve(rate_address=1) as client:
+        await client.get("/services.json", headers=elsewhere)
+        answer = await client.get("/services.json", headers=elsewhere)
+    assert answer.status_code == 429
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "Retry-After" in answer.headers["access-control-expose-headers"]
+    assert answer.headers["x-request-id"]
 
 
 async def test_without_redis_everything_is_served(serve: Serve, make_key: Any) -> None:
