@@ -3,6 +3,7 @@
 Whoever names an address must not make the server call it: the list is empty by default.
 """
 
+import hashlib
 import logging
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,8 +57,10 @@ def _is_web(url: str) -> bool:
 def may_fetch(url: str, settings: Settings) -> bool:
     """Whether the operator listed the host: `host` for https, `host:port` for http there."""
     parts = urlsplit(url)
-    named = parts.hostname if parts.scheme == "https" else f"{parts.hostname}:{parts.port}"
-    return named in settings.media_fetch_hosts
+    named = f"{parts.hostname}:{parts.port or 80}"
+    if parts.scheme == "https":
+        named = str(parts.hostname) if parts.port in (None, 443) else ""
+    return named in {host.lower() for host in settings.media_fetch_hosts}
 
 
 async def plan(
@@ -71,7 +74,9 @@ async def plan(
     wanted = [url for url in urls if may_fetch(url, settings)]
     for url in wanted:
         payload = {"service_request_id": service_request_id, "media_url": url}
-        name = f"{service_request_id} {url}"
+        # an index row has no room for addresses of this length
+        digest = hashlib.blake2b(url.encode(), digest_size=16).hexdigest()
+        name = f"{service_request_id} {digest}"
         await tasks.add(connection, jurisdiction_id, "media.copy", name, payload)
     return bool(wanted)
 

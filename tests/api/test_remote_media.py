@@ -77,10 +77,12 @@ def test_addresses_that_are_kept(url: str) -> None:
 
 
 def test_only_listed_hosts_are_asked() -> None:
-    settings = Settings(media_fetch_hosts=("photos.example", "inner.example:8080"))
+    settings = Settings(media_fetch_hosts=("Photos.example", "inner.example:8080"))
     allowed = {
         "https://photos.example/a": True,
-        "https://photos.example:8443/a": True,
+        "https://photos.example:443/a": True,
+        "https://photos.example:8443/a": False,
+        "https://inner.example:8080/a": False,
         "https://PHOTOS.example/a": True,
         "http://inner.example:8080/a": True,
         "http://photos.example/a": False,
@@ -234,14 +236,19 @@ async def test_an_unlisted_host_is_never_asked(
     assert await link_of(client, payload) == payload["media_url"]
 
 
+# as long as may be, and nothing that compresses
+LONG = "/" + "".join(chr(0x4E00 + n * 7919 % 20_000) for n in range(1900))
+
+
+@pytest.mark.parametrize("path", ["/hole.jpg", LONG], ids=["short", "long"])
 async def test_a_listed_host_gets_a_task(
-    context: Context, city: str, database: Database, host: Host
+    context: Context, city: str, database: Database, host: Host, path: str
 ) -> None:
     app: Litestar = create_app(context.settings)
     base = f"http://open311.test/open311/{city}/v2"
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
     async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url=base) as client:
-        payload = await file_link(client, city, host.show("/hole.jpg", photo()))
+        payload = await file_link(client, city, host.show(path, photo()))
     async with database.begin(city) as connection:
         found = await connection.execute(text("select kind, payload from task"))
         assert [tuple(row) for row in found] == [("media.copy", payload)]
