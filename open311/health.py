@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from litestar import HttpMethod, Response, route
 from litestar.di import NamedDependency
@@ -17,7 +20,22 @@ from open311.context import Context
 
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 _CHECK_SECONDS = 2
+_REMEMBER_SECONDS = 1
+# the code stays what it is while it runs, and this reads all migrations
+_head = cache(migrate.head)
 _REVISION = text("select version_num from alembic_version")
+
+
+class _Latest:
+    """What was found at the last look; who asks meanwhile waits for that."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.until = 0.0
+        self.checks: dict[str, str] = {}
+
+
+_LATEST: WeakKeyDictionary[Context, _Latest] = WeakKeyDictionary()
 
 
 @route("/health/live", http_method=_READ)
@@ -29,11 +47,21 @@ async def get_live() -> dict[str, str]:
 @route("/health/ready", http_method=_READ)
 async def get_ready(context: NamedDependency[Context]) -> Response[dict[str, Any]]:
     """Everything that serving needs is there; Redis may be away, and then things are slower."""
-    checks = {name: await _try(check, context) for name, check in _CHECKS.items()}
+    checks = await _look(context)
     missing = [name for name, trouble in checks.items() if trouble and name not in _OPTIONAL]
     told = {name: trouble or "ok" for name, trouble in checks.items()}
     status = "missing: " + ", ".join(missing) if missing else "ok"
     return Response({"status": status, "checks": told}, status_code=503 if missing else 200)
+
+
+async def _look(context: Context) -> dict[str, str]:
+    """What is wrong with each, at most a second old: anyone can ask, and looking costs a write."""
+    latest = _LATEST.setdefault(context, _Latest())
+    async with latest.lock:
+        if time.monotonic() >= latest.until:
+            latest.checks = {name: await _try(check, context) for name, check in _CHECKS.items()}
+            latest.until = time.monotonic() + _REMEMBER_SECONDS
+    return latest.checks
 
 
 async def _try(check: Callable[[Context], Awaitable[str]], context: Context) -> str:
@@ -49,7 +77,7 @@ async def _try(check: Callable[[Context], Awaitable[str]], context: Context) -> 
 async def _check_database(context: Context) -> str:
     async with context.db.shared() as connection:
         revision = (await connection.execute(_REVISION)).scalar_one_or_none()
-    head = migrate.head()
+    head = await asyncio.to_thread(_head)
     return "" if revision == head else f"schema is {revision}, not {head}: run open311 migrate"
 
 
