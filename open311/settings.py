@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -70,7 +72,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = "info"
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Meta(description="Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."),
+        Meta(description="Networks whose `X-Forwarded-For` is believed."),
     ] = ()
     pool_size: Annotated[
         Positive, Meta(description="Database connections of one process, at most.")
@@ -194,6 +196,8 @@ def _check(settings: Settings) -> None:
                 raise SettingsError(f"{name.upper()}: {error}.") from None
     _check_url("PUBLIC_URL", settings.public_url, ("http", "https"))
     _check_url("DATABASE_URL", settings.database_url, ("postgresql", "postgres"))
+    if settings.database_url and not make_url(settings.database_url).database:
+        raise SettingsError("DATABASE_URL must name a database: postgresql://user@host/name.")
     _check_url("REDIS_URL", settings.redis_url, ("redis", "rediss", "unix"))
     _check_url("MEDIA_URL", settings.media_url, ("file", "s3"))
     for key in settings.secret_keys:
@@ -206,5 +210,18 @@ def _check(settings: Settings) -> None:
 
 
 def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
-    if url and urlsplit(url).scheme not in schemes:
+    if not url:
+        return
+    if url.partition(":")[0].lower() not in schemes:
         raise SettingsError(f"{name} must begin with {' or '.join(f'{s}://' for s in schemes)}.")
+    try:
+        # a database's URL is read by SQLAlchemy, which takes passwords that others refuse
+        port = make_url(url).port if "postgresql" in schemes else urlsplit(url).port
+        readable = port is None or 0 < port < 65536
+    except (ValueError, ArgumentError):
+        readable = False
+    if not readable:
+        # without the URL: a password may be in it
+        raise SettingsError(
+            f"{name} cannot be read: its port must be a number, its password percent-encoded."
+        )

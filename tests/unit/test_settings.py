@@ -33,6 +33,13 @@ def test_values_are_converted() -> None:
         ({"TRUSTED_PROXIES": "10.0.0.1/8"}, "TRUSTED_PROXIES: "),
         ({"PUBLIC_URL": "city.example"}, "PUBLIC_URL must begin with http:// or https://."),
         ({"DATABASE_URL": "mysql://a"}, "DATABASE_URL must begin with"),
+        ({"DATABASE_URL": "postgresql://a:secret@h:notaport/x"}, "DATABASE_URL cannot be read: "),
+        ({"DATABASE_URL": "postgresql://h:70000/x"}, "DATABASE_URL cannot be read: "),
+        ({"DATABASE_URL": "postgresql:/x"}, "DATABASE_URL cannot be read: "),
+        ({"DATABASE_URL": "postgresql://h"}, "DATABASE_URL must name a database: "),
+        ({"REDIS_URL": "redis://:secret@h:bad/0"}, "REDIS_URL cannot be read: "),
+        ({"MEDIA_URL": "s3://[bucket/x"}, "MEDIA_URL cannot be read: "),
+        ({"PUBLIC_URL": "https://h:bad"}, "PUBLIC_URL cannot be read: "),
         ({"REDIS_URL": "localhost:6379"}, "REDIS_URL must begin with"),
         ({"MEDIA_URL": "/photos"}, "MEDIA_URL must begin with"),
         ({"SECRET_KEYS": "short"}, "SECRET_KEYS: each must have at least 32 characters."),
@@ -44,6 +51,7 @@ def test_a_bad_value_is_refused(environment: dict[str, str], reason: str) -> Non
     with pytest.raises(SettingsError) as refused:
         from_environment(environment)
     assert str(refused.value).startswith(reason)
+    assert "secret@" not in str(refused.value)
     assert str(refused.value).endswith(".") or str(refused.value).endswith("with it.")
 
 
