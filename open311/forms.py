@@ -126,7 +126,9 @@ def _parse_json(body: bytes, settings: Settings) -> list[tuple[str, str]]:
         document = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"The body is not a JSON object: {error}.") from None
-    attributes = document.pop("attribute", None) or {}
+    attributes = document.pop("attribute", None)
+    if attributes is None:
+        attributes = {}
     if not isinstance(attributes, dict):
         raise BadInput("attribute must be a JSON object of codes and values.")
     document |= {f"attribute[{code}]": value for code, value in attributes.items()}

@@ -26,6 +26,7 @@ Json = dict[str, Any]
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 _WORDS = Path(__file__).with_name("api.yaml")
 _ANSWERS = {
+    "discovery": wire.Discovery,
     "services": list[wire.Service],
     "service_definition": wire.ServiceDefinition,
     "receipts": list[wire.Receipt],
@@ -49,26 +50,35 @@ def describe(address: str) -> Json:
     paths: Json = {}
     for operation in words["operations"]:
         path = operation["path"] + ("" if "{extension}" in operation["path"] else ".{format}")
-        paths.setdefault(path, {})[operation["method"]] = _operation(operation, words, schemas)
+        described = _operation(operation, words, schemas)
+        if operation.get("above"):
+            described["servers"] = _servers(address, "")
+        paths.setdefault(path, {})[operation["method"]] = described
     return {
         "openapi": "3.1.0",
         "info": words["info"] | {"version": version("open311")},
-        "servers": [
-            {
-                "url": f"{address}/open311/{{jurisdiction_id}}/v2",
-                "description": "One jurisdiction; `jurisdiction_id` is then implied",
-                "variables": {"jurisdiction_id": {"default": "capetown.gov.za"}},
-            },
-            {"url": f"{address}/open311/v2", "description": "All jurisdictions"},
-        ],
+        "servers": _servers(address, "/v2"),
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": words["security"]},
     }
 
 
+def _servers(address: str, below: str) -> list[Json]:
+    """The base URLs of one jurisdiction and of all."""
+    return [
+        {
+            "url": f"{address}/open311/{{jurisdiction_id}}{below}",
+            "description": "One jurisdiction; `jurisdiction_id` is then implied",
+            "variables": {"jurisdiction_id": {"default": "capetown.gov.za"}},
+        },
+        {"url": f"{address}/open311{below}", "description": "All jurisdictions"},
+    ]
+
+
 def _operation(operation: Json, words: Json, schemas: Json) -> Json:
     bulk = "{extension}" in operation["path"]
-    names = ["jurisdiction_id", *operation.get("parameters", ())]
+    names = [] if operation.get("above") else ["jurisdiction_id"]
+    names += operation.get("parameters", ())
     formats = list(BULK_FORMATS) if bulk else list(FORMATS)
     described: Json = {
         "operationId": operation["id"],
@@ -77,7 +87,7 @@ def _operation(operation: Json, words: Json, schemas: Json) -> Json:
         "parameters": [
             _path_parameter("extension" if bulk else "format", {"enum": formats}),
             *(_path_parameter(name, {}) for name in operation.get("path_parameters", ())),
-            *({"name": name, "in": "query"} | words["parameters"][name] for name in names),
+            *(_query_parameter(name, words["parameters"][name], operation) for name in names),
             *(
                 {"name": name, "in": "header"} | words["headers"][name]
                 for name in operation.get("headers", ())
@@ -96,11 +106,20 @@ def _path_parameter(name: str, schema: Json) -> Json:
     return {"name": name, "in": "path", "required": True, "schema": text | schema}
 
 
-def _body(properties: Json) -> Json:
-    schema = {"type": "object", "properties": properties["fields"]}
-    schema |= {"required": properties["required"]}
-    types = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
-    return {"required": True, "content": {kind: {"schema": schema} for kind in types}}
+def _query_parameter(name: str, words: Json, operation: Json) -> Json:
+    """A parameter; blank is the same as absent, so a required one may not be blank."""
+    required = name in operation.get("required", ())
+    schema = words["schema"] | ({"pattern": r"\S"} if required else {})
+    return words | {"name": name, "in": "query", "required": required, "schema": schema}
+
+
+def _body(words: Json) -> Json:
+    """A body in its three encodings; JSON has the attributes in an object."""
+    rules, fields = {"type": "object"} | words["rules"], words["fields"]
+    form = {"schema": rules | {"properties": fields}}
+    content = dict.fromkeys(("application/x-www-form-urlencoded", "multipart/form-data"), form)
+    content["application/json"] = {"schema": rules | {"properties": fields | words["json"]}}
+    return {"required": True, "content": content}
 
 
 def _responses(operation: Json, schemas: Json, bulk: bool) -> Json:

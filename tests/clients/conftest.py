@@ -18,7 +18,7 @@ from open311 import catalogue, db, keys
 from open311.settings import Settings
 from open311.wire import ServiceType
 from tests.conftest import CITY
-from tests.operations.servers import serving
+from tests.operations import servers
 
 JURISDICTION = "clients.test"
 KEY = "key-of-the-clients"
@@ -51,13 +51,7 @@ def town(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The real command, web and worker, on the run's database."""
     folder = tmp_path_factory.mktemp("clients")
     asyncio.run(_found(settings, folder))
-    environment = {
-        "DATABASE_URL": settings.database_url,
-        "REDIS_URL": settings.redis_url,
-        "MEDIA_URL": f"file://{folder}/media",
-        "SECRET_KEYS": ",".join(settings.secret_keys),
-    }
-    with serving(folder, **environment) as server:
+    with servers.serving(folder, **servers.services(settings, folder)) as server:
         yield Town(server.base, JURISDICTION, KEY)
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 from msgspec import Struct
 
+from open311.settings import Settings
+
 SERVICES = ("DATABASE_URL", "REDIS_URL", "MEDIA_URL", "SECRET_KEYS")
 READY_SECONDS = 90
 
@@ -48,6 +50,16 @@ def environment(var_dir: Path, port: int) -> dict[str, str]:
     """The test's own, for a server that has to bring all services itself."""
     inherited = {name: value for name, value in os.environ.items() if name not in SERVICES}
     return {**inherited, "VAR_DIR": str(var_dir), "PORT": str(port)}
+
+
+def services(settings: Settings, folder: Path) -> dict[str, str]:
+    """For a server on services that run already, with a folder for its photos."""
+    return {
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "MEDIA_URL": f"file://{folder}/media",
+        "SECRET_KEYS": ",".join(settings.secret_keys),
+    }
 
 
 def free_port() -> int:
