@@ -97,14 +97,16 @@ async def import_file(
     """Take in a file's good rows; list the others, with line and reason, in the report (CSV).
 
     Each chunk of rows is one transaction, and a row that is there already is left alone: after an
-    interruption the same call goes on. Raises BadInput for a file that cannot be read at all, and
-    NotFound for an unknown jurisdiction.
+    interruption the same call goes on. Raises BadInput for a file that cannot be read at all or is
+    the report too, and NotFound for an unknown jurisdiction.
     """
+    if await asyncio.to_thread(_is_same, report, source.path):
+        raise BadInput(f"{report} is the file to import: the report must be another.")
     rules = await _rules(db, jurisdiction_id, source)
     counts = Counts()
-    await asyncio.to_thread(report.unlink, missing_ok=True)
     with open_file(source.path) as file:
         columns = _columns(file, source)
+        await asyncio.to_thread(report.unlink, missing_ok=True)
 
         async def take() -> tuple[Batch, pd.DataFrame] | None:
             batch = await asyncio.to_thread(next, file.batches, None)
@@ -226,6 +228,10 @@ def _columns(file: HistoryFile, source: Source) -> dict[str, str]:
         if needed not in columns:
             raise BadInput(f"Say which column is the {needed}; {source.path} has {here}.")
     return columns
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _renamed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
