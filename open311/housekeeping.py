@@ -3,21 +3,32 @@
 import asyncio
 import logging
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from open311 import jurisdictions
 from open311.context import Context
+from open311.db import Database
 
 _EVERY_SECONDS = 3600
 _log = logging.getLogger(__name__)
+# So few rows a statement, each its own transaction, that none meets the time limit.
+BATCH = 5000
 _IDEMPOTENCY = text("""
 delete from idempotency
-where jurisdiction_id = :jurisdiction_id and created_at < now() - make_interval(hours => :hours)
+where ctid = any(array(
+    select ctid from idempotency
+    where jurisdiction_id = :jurisdiction_id and created_at < now() - make_interval(hours => :age)
+    limit :batch
+)) and jurisdiction_id = :jurisdiction_id
 """)
 _TASKS = text("""
 delete from task
-where jurisdiction_id = :jurisdiction_id and state = 'done'
-    and finished_at < now() - make_interval(days => :days)
+where ctid = any(array(
+    select ctid from task
+    where jurisdiction_id = :jurisdiction_id and state = 'done'
+        and finished_at < now() - make_interval(days => :age)
+    limit :batch
+)) and jurisdiction_id = :jurisdiction_id
 """)
 
 
@@ -32,11 +43,23 @@ async def run(context: Context) -> None:
 
 
 async def purge(context: Context) -> None:
-    """Forget what the settings say is old, one jurisdiction after the other."""
+    """Forget what the settings say is old, one jurisdiction after the other.
+
+    What fails in one is logged and keeps nobody else waiting.
+    """
     settings = context.settings
     for jurisdiction in await jurisdictions.list_all(context.db):
-        names = {"jurisdiction_id": jurisdiction.jurisdiction_id}
-        async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
-            hours = names | {"hours": settings.idempotency_hours}
-            await connection.execute(_IDEMPOTENCY, hours)
-            await connection.execute(_TASKS, names | {"days": settings.task_days})
+        jurisdiction_id = jurisdiction.jurisdiction_id
+        try:
+            await _delete(context.db, jurisdiction_id, _IDEMPOTENCY, settings.idempotency_hours)
+            await _delete(context.db, jurisdiction_id, _TASKS, settings.task_days)
+        except Exception as error:  # next hour is soon enough
+            _log.warning("housekeeping of %s failed: %s", jurisdiction_id, type(error).__name__)
+
+
+async def _delete(db: Database, jurisdiction_id: str, statement: TextClause, age: int) -> None:
+    values = {"jurisdiction_id": jurisdiction_id, "age": age, "batch": BATCH}
+    deleted = BATCH
+    while deleted == BATCH:
+        async with db.begin(jurisdiction_id) as connection:
+            deleted = (await connection.execute(statement, values)).rowcount

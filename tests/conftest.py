@@ -55,14 +55,14 @@ def new_database(services: Settings) -> Iterator[Settings]:
     """Settings of a new, migrated database that goes away at the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     admin = db.owner_url(services)
-    asyncio.run(_run_sql(admin, f"create database {name}"))
+    asyncio.run(run_sql(admin, f"create database {name}"))
     url = admin.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
     made = msgspec.structs.replace(services, database_url=url)
     asyncio.run(migrate(made))
     yield made
-    asyncio.run(_run_sql(admin, f"drop database {name} with (force)"))
+    asyncio.run(run_sql(admin, f"drop database {name} with (force)"))
     for role in db.ROLES:
-        asyncio.run(_run_sql(admin, f"drop role {name}_{role}"))
+        asyncio.run(run_sql(admin, f"drop role {name}_{role}"))
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +72,7 @@ def settings(services: Settings) -> Iterator[Settings]:
         yield made
 
 
-async def _run_sql(url: sqlalchemy.URL, statement: str) -> None:
+async def run_sql(url: sqlalchemy.URL, statement: str) -> None:
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
         await connection.exec_driver_sql(statement)
