@@ -6,6 +6,7 @@ the server's; without one it starts them for itself.
 
 import fcntl
 import hashlib
+import logging
 import os
 import secrets
 import signal
@@ -27,11 +28,12 @@ from open311 import binaries, daemons
 from open311.daemons import Daemon, RunningDaemon
 from open311.settings import Settings, SettingsError
 
+_log = logging.getLogger(__name__)
 _DATABASE = "open311"
 _PG_SOCKET = ".s.PGSQL.5432"
 _REDIS_SOCKET = "redis.sock"
 _SOCKET_PATH_BYTES = 90  # the kernel's limit is 107, macOS's 103, for the folder and the name in it
-_SERVING = "serving"
+_SERVING = "server, "
 
 # Durable as PostgreSQL comes (fsync, synchronous_commit); sized for a small machine.
 # Rows of people's reports stay out of its log: no statements, no details of an error.
@@ -84,11 +86,9 @@ def running(settings: Settings) -> Iterator[Settings]:
         yield settings
         return
     with _folder(settings).joinpath("lock").open("a+") as lock:
-        while not _take(lock):
-            if _read(lock) == _SERVING:
-                yield _completed(settings)
-                return
-            time.sleep(0.1)  # another command is at it
+        if not _wait(lock):
+            yield _completed(settings)
+            return
         with _started(settings) as (completed, _):
             yield completed
 
@@ -101,12 +101,13 @@ def serving(settings: Settings) -> Iterator[tuple[Settings, list[RunningDaemon]]
         return
     folder = _folder(settings)
     with folder.joinpath("lock").open("a+") as lock:
-        if not _take(lock):
+        if not _wait(lock):
             raise SettingsError(
-                f"{folder} is in use by another server: stop it or set another VAR_DIR."
+                f"{folder} is in use by another server ({_holder(lock).removeprefix(_SERVING)}): "
+                "stop it or set another VAR_DIR."
             )
         with _started(settings) as (completed, running_daemons):
-            _write(lock, _SERVING)
+            _write(lock, f"{_SERVING}{_process()}")
             yield completed, running_daemons
 
 
@@ -138,14 +139,32 @@ def _folder(settings: Settings) -> Path:
     return folder
 
 
+def _wait(lock: IO[str]) -> bool:
+    """Whether the folder is ours, when no command uses it any more; it is not if a server does."""
+    told = False
+    while not _take(lock):
+        holder = _holder(lock)
+        if holder.startswith(_SERVING):
+            return False
+        if not told:
+            _log.warning("waiting for another command (%s) to end", holder or "just begun")
+            told = True
+        time.sleep(0.1)
+    return True
+
+
 def _take(lock: IO[str]) -> bool:
     """Whether the folder is ours now; the kernel gives it back however we end."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    _write(lock, "")
+    _write(lock, _process())
     return True
+
+
+def _process() -> str:
+    return f"process {os.getpid()}"
 
 
 def _write(lock: IO[str], text: str) -> None:
@@ -155,7 +174,7 @@ def _write(lock: IO[str], text: str) -> None:
     lock.flush()
 
 
-def _read(lock: IO[str]) -> str:
+def _holder(lock: IO[str]) -> str:
     lock.seek(0)
     return lock.read()
 

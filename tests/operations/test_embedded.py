@@ -1,7 +1,12 @@
 """The private services: safe, durable, and found again."""
 
 import asyncio
+import logging
+import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -77,3 +82,35 @@ def test_a_command_uses_the_services_of_a_running_server(tmp_path: Path) -> None
             assert joined == serving
         with Redis.from_url(serving.redis_url) as redis:
             assert redis.ping()
+
+
+def test_a_server_waits_for_a_command_and_refuses_beside_a_server(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = Settings(
+        database_url="postgresql://x/y", secret_keys=("k" * 32,), var_dir=str(tmp_path)
+    )
+    began, end = threading.Event(), threading.Event()
+
+    def command() -> None:
+        with embedded.running(given):
+            began.set()
+            end.wait()
+
+    def let_it_end(_: logging.LogRecord) -> bool:
+        end.set()
+        return True
+
+    log = logging.getLogger("open311.embedded")
+    with ThreadPoolExecutor() as threads, ExitStack() as stack:
+        stack.callback(end.set)
+        done = threads.submit(command)
+        began.wait()
+        # the command ends when the server says that it waits
+        log.addFilter(let_it_end)
+        with embedded.serving(given):
+            log.removeFilter(let_it_end)
+            done.result(10)
+            with pytest.raises(SettingsError, match=f"another server .process {os.getpid()}."):
+                embedded.serving(given).__enter__()
+    assert f"another command (process {os.getpid()})" in caplog.text
