@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import asyncpg
 from sqlalchemy import URL, make_url
@@ -31,23 +30,40 @@ def role_url(settings: Settings, role: str) -> URL:
 
 
 _BUSY = "The database is busy or away. Try again in a moment."
-_DEAD = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError)
+_UNKNOWN = (
+    "The database went away at the last moment: what was sent may have been kept. Try again, "
+    "with the same Idempotency-Key if there was one."
+)
+_LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError)
 # SQLSTATE of a statement that took too long, of a shutdown, of a start, of too many connections
 _PASSING = frozenset({"57014", "57P01", "57P02", "57P03", "53300"})
 
 
-def _is_passing(error: BaseException) -> bool:
-    """Whether it is the database's state and not the statement that failed."""
+class NotKept(Exception):
+    """A statement had failed and nobody told the transaction's owner: PostgreSQL kept nothing."""
+
+
+def _is_passing(error: BaseException, driver: asyncpg.Connection) -> bool:
+    """Whether it is the database's state and not the statement or the caller's own work."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _PASSING
-    return isinstance(error, _DEAD)
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _PASSING:
+        return True
+    # others raise OSError too: a file, Redis, the media store
+    return isinstance(error, _LOST) and driver.is_closed()
 
 
 class Database:
     """The application role's pool. It owns nothing, and sees one jurisdiction at a time."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, statement_seconds: int) -> None:
         self.engine = engine
+        # with the transaction, not the connection: a pooler between shares that one out
+        self._begin = _opening(
+            statement_timeout=f"{statement_seconds}s",
+            idle_in_transaction_session_timeout="60s",
+            jit="off",
+        )
 
     @asynccontextmanager
     async def begin(self, jurisdiction_id: str) -> AsyncIterator[AsyncConnection]:
@@ -56,34 +72,45 @@ class Database:
         The setting is local to the transaction: a session-level one leaks to the next client
         of a pooled connection. Raises Busy when no connection comes free in time.
         """
-        # its own words, not a parameter, so that both statements are one round trip
-        quoted = jurisdiction_id.replace("'", "''")
-        async with self._transaction(
-            f"begin; select set_config('app.jurisdiction', '{quoted}', true)"
-        ) as connection:
+        tenant = f"set local app.jurisdiction = {_quoted(jurisdiction_id)}"
+        async with self._transaction(f"{self._begin}; {tenant}") as connection:
             yield connection
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[AsyncConnection]:
         """One transaction without a tenant: the list of jurisdictions, the task queue."""
-        async with self._transaction("begin") as connection:
+        async with self._transaction(self._begin) as connection:
             yield connection
 
     @asynccontextmanager
     async def _transaction(self, opening: str) -> AsyncIterator[AsyncConnection]:
         """A transaction of ours on SQLAlchemy's connection: its own takes more round trips."""
         async with self._opened(opening) as (connection, driver):
-            try:
+            async with self._undone(connection, driver, _BUSY):
                 yield connection
-                await driver.execute("commit")
-            except BaseException as error:
-                await self._roll_back(connection, driver)
-                if _is_passing(error):
-                    raise Busy(_BUSY) from error
-                raise
+            async with self._undone(connection, driver, _UNKNOWN):
+                done = await driver.execute("commit")
+            if done != "COMMIT":
+                raise NotKept("The transaction had failed before it ended.")
 
     @asynccontextmanager
-    async def _opened(self, opening: str) -> AsyncIterator[tuple[AsyncConnection, Any]]:
+    async def _undone(
+        self, connection: AsyncConnection, driver: asyncpg.Connection, passing: str
+    ) -> AsyncIterator[None]:
+        """Undo the transaction when the block fails; say so as Busy if that will pass."""
+        try:
+            yield
+        except BaseException as error:
+            will_pass = _is_passing(error, driver)
+            await self._roll_back(connection, driver)
+            if will_pass:
+                raise Busy(passing) from error
+            raise
+
+    @asynccontextmanager
+    async def _opened(
+        self, opening: str
+    ) -> AsyncIterator[tuple[AsyncConnection, asyncpg.Connection]]:
         """A connection on which the transaction is open.
 
         After the database was restarted every connection of the pool is dead, and says so at its
@@ -91,13 +118,14 @@ class Database:
         """
         for _ in range(self.engine.pool.size() + 1):  # type: ignore[attr-defined]
             async with self._connection() as connection:
-                driver: Any = (await connection.get_raw_connection()).driver_connection
+                pooled = await connection.get_raw_connection()
+                driver: asyncpg.Connection = pooled.driver_connection
                 try:
                     await driver.execute(opening)
-                except _DEAD:
-                    await connection.invalidate()
-                    continue
-                except BaseException:
+                except BaseException as error:
+                    if _is_passing(error, driver):
+                        await connection.invalidate()
+                        continue
                     await self._roll_back(connection, driver)
                     raise
                 yield connection, driver
@@ -116,7 +144,7 @@ class Database:
         finally:
             await connection.close()
 
-    async def _roll_back(self, connection: AsyncConnection, driver: Any) -> None:
+    async def _roll_back(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
         """Undo, or throw the connection away: it must never go back with a transaction open."""
         try:
             await driver.execute("rollback")
@@ -127,6 +155,18 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def _opening(**settings: str) -> str:
+    """What opens a transaction that has these settings until it ends; one round trip in all."""
+    local = (f"set local {name} = {_quoted(value)}" for name, value in settings.items())
+    return "; ".join(["begin", *local])
+
+
+def _quoted(value: str) -> str:
+    """A literal, whatever standard_conforming_strings is: such statements take no parameters."""
+    doubled = value.replace("\\", "\\\\").replace("'", "''")
+    return f"E'{doubled}'"
 
 
 def connect(settings: Settings, role: str = "app") -> Database:
@@ -142,17 +182,11 @@ def connect(settings: Settings, role: str = "app") -> Database:
             # an error's text would hold what people wrote, and errors are logged
             hide_parameters=True,
             connect_args={
-                "server_settings": {
-                    "statement_timeout": f"{settings.statement_seconds}s",
-                    "idle_in_transaction_session_timeout": "60s",
-                    "application_name": f"open311-{role}",
-                    "jit": "off",
-                    # what `begin` quotes rests on it
-                    "standard_conforming_strings": "on",
-                },
+                "server_settings": {"application_name": f"open311-{role}"},
                 "timeout": settings.pool_wait_seconds,
             },
-        )
+        ),
+        settings.statement_seconds,
     )
 
 
