@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import os
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, MultiFernet
@@ -28,3 +29,16 @@ def lookup_hash(secret: str, jurisdiction_id: str, kind: str, value: str) -> byt
 def role_password(secret: str, role: str) -> str:
     """The password of a database role, the same in each process without being stored anywhere."""
     return derive(secret, f"role\0{role}").hex()
+
+
+def scram_verifier(password: str) -> str:
+    """What PostgreSQL keeps of an ASCII password and takes in its place (RFC 5803).
+
+    Nobody can log in with it, so it may stand in a statement that a server logs.
+    """
+    salt, rounds = os.urandom(16), 4096
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    encoded = [base64.b64encode(each).decode() for each in (salt, stored, server)]
+    return f"SCRAM-SHA-256${rounds}:{encoded[0]}${encoded[1]}:{encoded[2]}"

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from open311 import db
 from open311.migrate import head, migrate, script_config
-from open311.settings import Settings
+from open311.settings import Settings, SettingsError
 from open311.tables import metadata
 from tests.conftest import new_database
 
@@ -106,6 +106,13 @@ async def test_each_step_goes_down_and_up_again(fresh: Settings) -> None:
     for step, stage in zip(reversed(steps), reversed(stages), strict=True):
         assert await migrate(fresh, "+1") == step.revision
         assert await ours(fresh) == stage
+
+
+async def test_a_revision_is_reached_from_above_and_from_below(fresh: Settings) -> None:
+    for revision in ("0001", "0001", "0002", "base", "0002"):
+        assert await migrate(fresh, revision) == revision
+    with pytest.raises(SettingsError, match="nonesuch"):
+        await migrate(fresh, "nonesuch")
 
 
 async def test_the_tables_are_those_that_the_code_names(fresh: Settings) -> None:
