@@ -96,7 +96,7 @@ async def _read_pairs(request: Request[Any, Any, Any], settings: Settings) -> Pa
 async def _read_multipart(request: Request[Any, Any, Any]) -> Pairs:
     try:
         return list((await request.form()).multi_items())
-    except (ClientException, ValueError, KeyError) as error:
+    except (ClientException, ValueError, LookupError) as error:
         if getattr(error, "status_code", 400) == 413:
             raise
         raise BadInput("The multipart form is not readable.") from error

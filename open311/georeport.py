@@ -7,7 +7,7 @@ jurisdiction's own, for the many clients that cannot send it.
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from litestar import HttpMethod, Request, Response, Router, post, route
@@ -41,6 +41,7 @@ from open311.submission import Caller
 _UPDATES = "service_request_updates"
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 Asked = Request[Any, Any, Any]
+_LONGEST_LINK = 8000
 
 
 async def provide_fields(request: Asked, context: NamedDependency[Context]) -> Fields:
@@ -242,7 +243,7 @@ async def get_bulk(
     fields: NamedDependency[Fields],
 ) -> Stream:
     """Every public request: GeoReport Bulk."""
-    written = bulk.BULK_FORMATS[request.url.path.rpartition(".")[2]]
+    written = bulk.BULK_FORMATS[request.scope["path"].rpartition(".")[2]]
     span = search.read_span(fields, ZoneInfo(jurisdiction.time_zone), "start_date", "end_date")
     chunks = bulk.stream(context, jurisdiction.jurisdiction_id, span, written)
     whole = request.method == HttpMethod.GET
@@ -270,19 +271,20 @@ def _page_headers(
         for name, number in pages.items()
         if 1 <= number <= last and number != page.number
     ]
-    totals = {"X-Total-Count": str(total)}
-    return totals | ({"Link": ", ".join(links)} if links else {})
+    totals, link = {"X-Total-Count": str(total)}, ", ".join(links)
+    # a question of thousands of ids: clients and proxies refuse longer headers
+    return totals | ({"Link": link} if 0 < len(link) <= _LONGEST_LINK else {})
 
 
 def _page_url(request: Asked, context: Context, number: int) -> str:
-    """This very question, for another page: every parameter is kept, but no key."""
+    """This very question, for another page: without what it ignores, and without the key."""
     kept = [
         (name, value)
         for name, value in request.query_params.multi_items()
-        if name not in ("page", "api_key")
+        if name in search.PARAMETERS
     ]
     query = urlencode([*kept, ("page", str(number))])
-    return f"{context.settings.address}{request.url.path}?{query}"
+    return f"{context.settings.address}{quote(request.scope['path'])}?{query}"
 
 
 _DEPENDENCIES = {

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -9,8 +10,8 @@ from open311 import events, workflow
 from open311.errors import NotFound
 from open311.workflow import Status
 
-_STATUS = text("""
-select status from service_request
+_STANDING = text("""
+select status, requested_datetime, updated_datetime from service_request
 where jurisdiction_id = :jurisdiction_id and service_request_id = :service_request_id
     and visibility <> 'erased'
 for update
@@ -26,17 +27,25 @@ where jurisdiction_id = :jurisdiction_id and service_request_id = :service_reque
 """)
 
 
-async def status_of(
+class Standing(Struct, frozen=True):
+    """Where a request stands."""
+
+    status: Status
+    requested_datetime: datetime
+    updated_datetime: datetime
+
+
+async def standing(
     connection: AsyncConnection, jurisdiction_id: str, service_request_id: str
-) -> Status:
-    """The detailed status, with the row locked until the transaction ends. Raises NotFound."""
+) -> Standing:
+    """Where a request stands; its row is locked until the transaction ends. Raises NotFound."""
     names = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
-    status = (await connection.execute(_STATUS, names)).scalar_one_or_none()
-    if status is None:
+    row = (await connection.execute(_STANDING, names)).one_or_none()
+    if row is None:
         raise NotFound(
             f"service_request_id {service_request_id[:80]!r} does not exist in {jurisdiction_id}."
         )
-    return Status(status)
+    return Standing(Status(row.status), row.requested_datetime, row.updated_datetime)
 
 
 async def move(
@@ -54,7 +63,7 @@ async def move(
     then must learn of it. Of a closed request it is the time of closing, and stays so because
     nothing else writes it.
     """
-    before = await status_of(connection, jurisdiction_id, service_request_id)
+    before = (await standing(connection, jurisdiction_id, service_request_id)).status
     workflow.check_move(before, after)
     names = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
     moved = {"status": after, "status_notes": status_notes, "at": at}

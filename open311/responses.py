@@ -25,13 +25,14 @@ class Encoded(Response[T], Generic[T]):
         self, app: Litestar | None, request: Request[Any, Any, Any], **kwargs: Any
     ) -> ASGIResponse:
         """Encode under the route's root element; answer 304 to who has these very bytes."""
-        chosen = format_of(request.url.path)
+        # not request.url: it is made of the Host header, which may be anything
+        chosen = format_of(request.scope["path"])
         body = chosen.encode(request.route_handler.opt["root"], self.content)
         self.content = body  # type: ignore[assignment]
         self.media_type = chosen.media_type
         if request.method in ("GET", "HEAD"):
             self.headers["ETag"] = etag = _etag(body)
-            if etag in _asked(request):
+            if not {etag.removeprefix("W/"), "*"}.isdisjoint(_asked(request)):
                 self.content, self.status_code = b"", HTTPStatus.NOT_MODIFIED  # type: ignore[assignment]
         kwargs["media_type"] = self.media_type
         kwargs.pop("status_code", None)
@@ -44,7 +45,11 @@ def _etag(body: bytes) -> str:
 
 
 def _asked(request: Request[Any, Any, Any]) -> list[str]:
-    return [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+    """The tags of If-None-Match; weak ones are compared like strong ones (RFC 9110, 13.1.2)."""
+    return [
+        tag.strip().removeprefix("W/")
+        for tag in request.headers.get("if-none-match", "").split(",")
+    ]
 
 
 def split_name(name: str) -> str:
@@ -84,7 +89,7 @@ def tell(
 ) -> Response[bytes]:
     """Errors as GeoReport v2 has them: a list of code and description."""
     errors = [wire.Error(status, description) for description in descriptions]
-    chosen = format_of(request.url.path)
+    chosen = format_of(request.scope["path"])
     return Response(
         chosen.encode("errors", errors),
         status_code=status,

@@ -41,6 +41,25 @@ _MAX_RADIUS = 50_000.0
 _DEFAULT_RADIUS = 500.0
 _MOST_NEARBY = 50
 _LONGEST_COUNT = 9
+PARAMETERS = frozenset(
+    {
+        "jurisdiction_id",
+        "service_request_id",
+        "service_code",
+        "status",
+        "start_date",
+        "end_date",
+        "updated_after",
+        "updated_before",
+        "bbox",
+        "lat",
+        "long",
+        "radius",
+        "page_size",
+        "extensions",
+    }
+)
+"""Every filter; `page` is apart."""
 
 # In the order of wire.Request, which is made of them without looking at any: a thousand rows
 # are one answer.
@@ -145,9 +164,10 @@ def read_filters(fields: Fields, zone: ZoneInfo, settings: Settings) -> Filters:
     """The filters of a query. Raises BadInput with the reason for whatever is unclear."""
     page = read_page(fields, settings)
     extensions = read_extensions(fields)
-    ids = fields.many("service_request_id")
+    ids = [each.upper() for each in fields.many("service_request_id")]
     if ids:
-        return Filters(page, ids=ids, extensions=extensions)
+        # a list of ids overrides every other argument, and FixMyStreet asks for all that it has
+        return Filters(Page(1, len(ids)), ids=ids, extensions=extensions)
     return Filters(
         page,
         service_codes=fields.many("service_code"),
@@ -248,8 +268,6 @@ def _read_box(fields: Fields) -> Box | None:
 def read_circle(fields: Fields, default_radius: float) -> Circle | None:
     """The circle of lat, long and radius (metres), or None without a point."""
     lat, long = read_point(fields)
-    if lat is None or long is None:
-        return None
     text = fields.text("radius")
     try:
         radius = parse_number(text) if text else default_radius
@@ -257,7 +275,7 @@ def read_circle(fields: Fields, default_radius: float) -> Circle | None:
         radius = -1.0
     if not 0 < radius <= _MAX_RADIUS:
         raise BadInput(f"radius must be a number of metres, at most {_MAX_RADIUS:g}.")
-    return Circle(lat, long, radius)
+    return None if lat is None or long is None else Circle(lat, long, radius)
 
 
 async def find(connection: AsyncConnection, jurisdiction_id: str, filters: Filters) -> Found:
@@ -287,7 +305,7 @@ async def find_one(
     connection: AsyncConnection, jurisdiction_id: str, service_request_id: str, extensions: bool
 ) -> Row[Any]:
     """One public request. Raises NotFound for any other, so that its existence does not show."""
-    names = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
+    names = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id.upper()}
     found = await connection.execute(_ONE_EXTENDED if extensions else _ONE, names)
     row: Row[Any] | None = found.one_or_none()
     if row is None:

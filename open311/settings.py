@@ -114,7 +114,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 90
     bulk_chunk_rows: Annotated[
         Positive, Meta(description="Rows that a bulk download reads at a time.")
-    ] = 5000
+    ] = 1000
     repeat_minutes: Annotated[
         Positive, Meta(description="How soon the same report again counts as a likely retry.")
     ] = 10

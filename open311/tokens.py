@@ -50,7 +50,7 @@ async def give(connection: AsyncConnection, jurisdiction_id: str, service_reques
 
 async def find(connection: AsyncConnection, jurisdiction_id: str, token: str) -> wire.Token:
     """A token and, once issued, its id. Raises NotFound for a token that was never given."""
-    names = {"jurisdiction_id": jurisdiction_id, "token": token}
+    names = {"jurisdiction_id": jurisdiction_id, "token": token.upper()}
     row = (await connection.execute(_FIND, names)).one_or_none()
     if row is None:
         raise NotFound(f"token {token[:80]!r} does not exist in {jurisdiction_id}.")

@@ -27,6 +27,7 @@ from open311.jurisdictions import Jurisdiction
 from open311.keys import ApiKey
 from open311.new_request import Faults, read_description, read_media_urls
 from open311.presentation import media_url
+from open311.progress import Standing
 from open311.search import Page, read_span
 from open311.settings import Settings
 from open311.submission import Authorized, Caller, authorized
@@ -71,6 +72,7 @@ values (
 
 
 _LONGEST_ID = 255
+_UNCHANGED = "unchanged"
 
 
 class NewUpdate(Struct, frozen=True):
@@ -133,8 +135,8 @@ async def post(
 ) -> wire.UpdateReceipt:
     """Keep an update; a key with the scope `status` also moves the request by it.
 
-    The same update again answers as the first time. Raises Forbidden, NotFound (request), BadInput
-    (also for another update under a number already used), and Conflict for a move not allowed.
+    The same update again answers as the first time. Raises Forbidden, NotFound (request), and
+    BadInput (also for another update under a number already used).
     """
     async with authorized(context, jurisdiction, fields, caller, "updates") as allowed:
         new = _read(fields, ZoneInfo(jurisdiction.time_zone), context.settings)
@@ -166,7 +168,9 @@ def _read(fields: Fields, zone: ZoneInfo, settings: Settings) -> NewUpdate:
             # a clock ahead of ours must not hide the update from whoever polls up to now
             updated = min(dates.now(), dates.parse_instant(when, zone, "updated_datetime"))
     faults.tell()
-    return NewUpdate(request_id or "", update_id, status, description, updated, urls, contact)
+    return NewUpdate(
+        (request_id or "").upper(), update_id, status, description, updated, urls, contact
+    )
 
 
 async def _keep(
@@ -179,14 +183,14 @@ async def _keep(
     """The update's id, and whether it is new."""
     connection, key, kept = allowed.connection, allowed.key, allowed.kept
     jurisdiction_id = jurisdiction.jurisdiction_id
-    if "status" not in key.scopes and workflow.FROM_UPDATE[new.status] is not None:
-        # who may not move a request must not seem to have: others poll the updates
-        new = msgspec.structs.replace(new, status="unchanged")
     if (posted := await _posted(connection, jurisdiction_id, key, new)) is not None:
         return posted, False
     await _check_visible(connection, jurisdiction_id, new.service_request_id)
-    if "status" in key.scopes:
-        await _move(connection, jurisdiction_id, key, new)
+    now = await progress.standing(connection, jurisdiction_id, new.service_request_id)
+    asked = new.status
+    new = _as_it_is(new, key, now)
+    if new.status == asked:
+        await _move(connection, jurisdiction_id, key, new, now)
     reporter_id = await reporters.store(connection, context.settings, jurisdiction_id, new.contact)
     row = _row(jurisdiction_id, key, new, attributes, kept) | {"reporter_id": reporter_id}
     await connection.execute(_INSERT, row)
@@ -223,8 +227,9 @@ async def _posted(
     row = found.one_or_none()
     if row is None:
         return None
-    same = (new.service_request_id, new.status, new.description)
-    if (row.service_request_id, row.status, row.description) != same:
+    same = (new.service_request_id, new.description)
+    statuses = (new.status, _UNCHANGED)
+    if (row.service_request_id, row.description) != same or row.status not in statuses:
         raise BadInput(f"update_id {new.source_update_id[:80]!r} already exists.")
     return str(row.update_id)
 
@@ -239,15 +244,34 @@ async def _check_visible(
         )
 
 
+def _as_it_is(new: NewUpdate, key: ApiKey, now: Standing) -> NewUpdate:
+    """The update as it may be told: others poll updates, and believe the status that they find.
+
+    A status that the key may not give, that the request cannot take, or that is older than the one
+    it has, becomes `unchanged`; the words are kept. No update is older than its request.
+    """
+    new = msgspec.structs.replace(
+        new, updated_datetime=max(new.updated_datetime, now.requested_datetime)
+    )
+    after = workflow.FROM_UPDATE[new.status]
+    if after is None or _says_nothing_new(after, now):
+        return new
+    may = "status" in key.scopes and after in workflow.ALLOWED[now.status]
+    if may and new.updated_datetime >= now.updated_datetime:
+        return new
+    return msgspec.structs.replace(new, status=_UNCHANGED)
+
+
+def _says_nothing_new(after: Status, now: Standing) -> bool:
+    return after is now.status or (after is Status.REOPENED and now.status not in workflow.CLOSED)
+
+
 async def _move(
-    connection: AsyncConnection, jurisdiction_id: str, key: ApiKey, new: NewUpdate
+    connection: AsyncConnection, jurisdiction_id: str, key: ApiKey, new: NewUpdate, now: Standing
 ) -> None:
     """Move the request as the update says, unless it says nothing new."""
-    before = await progress.status_of(connection, jurisdiction_id, new.service_request_id)
     after = workflow.FROM_UPDATE[new.status]
-    if after is None or after is before:
-        return
-    if after is Status.REOPENED and before not in workflow.CLOSED:
+    if after is None or _says_nothing_new(after, now):
         return
     await progress.move(
         connection,

@@ -268,3 +268,24 @@ async def test_heads_and_options(client: httpx.AsyncClient) -> None:
     for path in ("/requests.json", "/servicerequestupdates.xml"):
         allowed = (await client.options(path)).headers["allow"]
         assert set(allowed.split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+async def test_links_repeat_only_what_counts(client: httpx.AsyncClient, filed: list[str]) -> None:
+    query = {"page_size": "4", "foo": "x" * 5000, "status": "open,closed"}
+    answer = await client.get("/requests.json", params=query)
+    assert "status=open%2Cclosed" in answer.headers["link"]
+    assert "foo" not in answer.headers["link"]
+    codes = ",".join(["TREE", *(f"CODE-{number}" for number in range(1500))])
+    many = await client.get("/requests.json", params={"service_code": codes, "page_size": "2"})
+    assert many.headers["x-total-count"] == "5"
+    assert "link" not in many.headers
+
+
+async def test_ids_are_read_in_either_case_and_override_pages(
+    client: httpx.AsyncClient, filed: list[str]
+) -> None:
+    assert (await client.get("/requests/r-3.json")).status_code == 200
+    assert await ids(client, service_request_id="r-1,r-2", page="2", page_size="1") == [
+        "R-1",
+        "R-2",
+    ]

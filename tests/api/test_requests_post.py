@@ -385,3 +385,15 @@ async def test_a_service_that_becomes_sensitive_is_so_at_once(
     )
     assert (await post(client)).status_code == 200
     assert (await client.get("/requests.json")).json() == []
+
+
+async def test_an_unknown_charset_of_a_part_is_refused(
+    client: httpx.AsyncClient, city: str
+) -> None:
+    body = (
+        b'--B\r\nContent-Disposition: form-data; name="description"\r\n'
+        b"Content-Type: text/plain; charset=nonsense\r\n\r\nx\r\n--B--\r\n"
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    answer = await client.post("/requests.json", content=body, headers=headers)
+    assert answer.status_code == 400

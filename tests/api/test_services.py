@@ -136,3 +136,18 @@ async def test_answers_are_compressed(client: httpx.AsyncClient, coding: str) ->
     assert answer.headers["content-encoding"] == coding
     assert "accept-encoding" in answer.headers["vary"].lower()
     assert answer.json()[0]["service_code"] == "POTHOLE"
+
+
+@pytest.mark.parametrize("host", ["a:99999", "a:b", ""])
+async def test_any_host_header_is_served(client: httpx.AsyncClient, host: str) -> None:
+    for path, status in (("/services.json", 200), ("/requests/none.json", 404)):
+        answer = await client.get(path, headers={"Host": host})
+        assert answer.status_code == status
+        assert answer.headers["content-type"].startswith("application/json")
+
+
+@pytest.mark.parametrize("form", ["*", '"x", {}', "{}"])
+async def test_tags_are_compared_weakly(client: httpx.AsyncClient, form: str) -> None:
+    tag = (await client.get("/services.json")).headers["etag"].removeprefix("W/")
+    answer = await client.get("/services.json", headers={"If-None-Match": form.format(tag)})
+    assert answer.status_code == 304

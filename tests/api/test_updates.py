@@ -1,6 +1,7 @@
 """FixMyStreet's request updates: georeport 1.9."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from lxml import etree
 from open311 import keys
 from open311.db import Database
 
+FileHistory = Callable[[list[dict[str, Any]]], Awaitable[None]]
 pytestmark = pytest.mark.anyio
 
 
@@ -116,12 +118,43 @@ async def test_says_what_is_wrong(
     assert (await client.get("/servicerequestupdates.json")).json() == []
 
 
-async def test_a_move_that_is_not_allowed_is_a_conflict(
+async def test_what_a_request_cannot_do_is_kept_as_a_comment(
     client: httpx.AsyncClient, request_id: str
 ) -> None:
-    await post(client, request_id, status="FIXED", update_id="2")
-    answer = await post(client, request_id, status="INVESTIGATING", update_id="3")
-    assert answer.status_code == 409
+    for number, status in enumerate(("FIXED", "INVESTIGATING", "PLANNED", "DUPLICATE")):
+        update_id(await post(client, request_id, status=status, update_id=str(number)))
+    shown = (await client.get("/servicerequestupdates.json")).json()
+    assert [each["status"] for each in shown] == ["fixed", *["unchanged"] * 3]
+    assert (await client.get(f"/requests/{request_id}.json")).json()[0]["status"] == "closed"
+
+
+async def test_what_is_older_than_the_last_change_moves_nothing(
+    client: httpx.AsyncClient, file_history: FileHistory
+) -> None:
+    old = {
+        "service_request_id": "OLD",
+        "service_code": "POTHOLE",
+        "requested_datetime": "2020-01-01T08:00:00Z",
+        "lat": -33.92,
+        "long": 18.65,
+    }
+    await file_history([old])
+    for hour, status in ((10, "FIXED"), (9, "REOPEN"), (11, "REOPEN")):
+        at = f"2020-01-01T{hour:02}:00:00Z"
+        update_id(await post(client, "OLD", status=status, updated_datetime=at, update_id=at))
+        found = (await client.get("/requests/OLD.json")).json()[0]
+        assert found["status"] == ("open" if hour == 11 else "closed")
+    assert found["updated_datetime"] == "2020-01-01T11:00:00Z"
+
+
+async def test_no_update_is_older_than_its_request(
+    client: httpx.AsyncClient, request_id: str
+) -> None:
+    await post(client, request_id, status="FIXED", updated_datetime="0001-01-01T00:00:00Z")
+    request = (await client.get(f"/requests/{request_id}.json")).json()[0]
+    update = (await client.get("/servicerequestupdates.json")).json()[0]
+    assert update["updated_datetime"] == request["requested_datetime"]
+    assert (await client.get("/bulk.csv")).text.count(request_id) == 1
 
 
 async def test_an_update_from_the_future_is_of_now(
