@@ -25,6 +25,8 @@ Json = dict[str, Any]
 
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 _WORDS = Path(__file__).with_name("api.yaml")
+# Not blank: what Python strips is more than what JSON Schema takes for blank.
+_SAYS = r"[^\s\x00-\x1f\x85]"
 _ANSWERS = {
     "discovery": wire.Discovery,
     "services": list[wire.Service],
@@ -109,8 +111,9 @@ def _path_parameter(name: str, schema: Json) -> Json:
 def _query_parameter(name: str, words: Json, operation: Json) -> Json:
     """A parameter; blank is the same as absent, so a required one may not be blank."""
     required = name in operation.get("required", ())
-    schema = words["schema"] | ({"pattern": r"\S"} if required else {})
-    return words | {"name": name, "in": "query", "required": required, "schema": schema}
+    schema = words["schema"] | ({"pattern": _SAYS} if required else {})
+    given = {"name": name, "in": "query", "required": required, "schema": schema}
+    return words | given | ({} if required else {"allowEmptyValue": True})
 
 
 def _body(words: Json) -> Json:
