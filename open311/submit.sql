@@ -7,12 +7,10 @@ with repeated as (
         and visibility = 'public' and requested_datetime >= :since and content_hash = :content_hash
     limit 1
 ), offered as (
-    -- locked: a service may become sensitive this very moment, and whoever makes it so hides the
-    -- requests that are there by then
+    -- as it is now, not as the server remembers it: see catalogue._hide_late
     select type, sensitive
     from service
     where jurisdiction_id = :jurisdiction_id and service_code = :service_code
-    for share
 ), filed as (
     insert into service_request (
         jurisdiction_id, service_request_id, service_code, visibility, description,

@@ -22,20 +22,13 @@ update token set issued_datetime = now()
 where jurisdiction_id = :jurisdiction_id and token = :token and issued_datetime is null
 returning service_request_id
 """)
-# The service is locked: see submit.sql.
 _SHOW = text("""
-with offered as (
-    select s.sensitive
-    from service s
-    join service_request r using (jurisdiction_id, service_code)
-    where jurisdiction_id = :jurisdiction_id and r.service_request_id = :service_request_id
-    for share of s
-)
 update service_request r
-set visibility = case when offered.sensitive then 'sensitive' else 'public' end
-from offered
+set visibility = case when s.sensitive then 'sensitive' else 'public' end
+from service s
 where r.jurisdiction_id = :jurisdiction_id and r.service_request_id = :service_request_id
     and r.visibility = 'pending'
+    and s.jurisdiction_id = r.jurisdiction_id and s.service_code = r.service_code
 """)
 
 
