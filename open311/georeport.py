@@ -250,16 +250,6 @@ async def get_bulk(
     return Stream(chunks if whole else iter(()), media_type=written.media_type)
 
 
-@route(
-    [*each_format("/requests"), *each_format("/servicerequestupdates")],
-    http_method=HttpMethod.OPTIONS,
-    status_code=204,
-)
-async def tell_methods() -> Response[None]:
-    """What these paths take: the framework by itself would name only one handler's methods."""
-    return Response(None, status_code=204, headers={"Allow": "GET, HEAD, OPTIONS, POST"})
-
-
 def _page_headers(
     request: Asked, context: Context, page: search.Page, total: int
 ) -> Mapping[str, str]:
@@ -304,7 +294,6 @@ _V2 = [
     get_updates,
     post_update,
     get_bulk,
-    tell_methods,
 ]
 routes = [
     Router("/open311", route_handlers=[get_discovery]),
