@@ -11,6 +11,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from clients.web import pages
+from mapserve.routes import routes as map_routes
 from open311 import (
     connections,
     georeport,
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> Litestar:
             *media.routes,
             *health.routes,
             *openapi.routes,
+            *map_routes,
             *pages.routes,
         ],
         dependencies={

@@ -15,6 +15,7 @@ def open_context(settings: Settings) -> Context:
     return Context(
         settings=settings,
         db=db.connect(settings),
+        maps=db.connect(settings, "map"),
         redis=redis,
         queue=RedisQueue(redis, tasks.QUEUE_NAME),
         store=media.open_store(settings),
@@ -24,4 +25,5 @@ def open_context(settings: Settings) -> Context:
 async def close_context(context: Context) -> None:
     """Close what was opened."""
     await context.db.close()
+    await context.maps.close()
     await context.redis.aclose()

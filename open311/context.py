@@ -11,6 +11,7 @@ from open311.settings import Settings
 class Context:
     """The server's state beside PostgreSQL and Redis themselves.
 
+    `db` is the application role's, `maps` the map role's: it sees what everybody may see.
     A plain class: as a struct, msgspec would look into the store's types, which it cannot.
     """
 
@@ -18,12 +19,14 @@ class Context:
         self,
         settings: Settings,
         db: Database,
+        maps: Database,
         redis: Redis,
         queue: RedisQueue,
         store: ObjectStore,
     ) -> None:
         self.settings = settings
         self.db = db
+        self.maps = maps
         self.redis = redis
         self.queue = queue
         self.store = store

@@ -171,22 +171,24 @@ def _quoted(value: str) -> str:
 
 def connect(settings: Settings, role: str = "app") -> Database:
     """Make the pool of a role; nothing is opened before the first use."""
+    is_map = role == "map"
+    wait = settings.map_wait_seconds if is_map else settings.pool_wait_seconds
     return Database(
         create_async_engine(
             role_url(settings, role),
-            pool_size=settings.pool_size,
+            pool_size=settings.map_pool_size if is_map else settings.pool_size,
             max_overflow=0,
-            pool_timeout=settings.pool_wait_seconds,
+            pool_timeout=wait,
             # transactions are opened by Database itself
             isolation_level="AUTOCOMMIT",
             # an error's text would hold what people wrote, and errors are logged
             hide_parameters=True,
             connect_args={
                 "server_settings": {"application_name": f"open311-{role}"},
-                "timeout": settings.pool_wait_seconds,
+                "timeout": wait,
             },
         ),
-        settings.statement_seconds,
+        settings.map_statement_seconds if is_map else settings.statement_seconds,
     )
 
 

@@ -85,15 +85,16 @@ async def spend_key(redis: Redis, settings: Settings, key: ApiKey, address: Addr
 
 
 async def spend_address(
-    redis: Redis, settings: Settings, address: Address, *, reading: bool = True
+    redis: Redis, settings: Settings, address: Address, *, kind: str = "reading"
 ) -> None:
-    """Count one call by where it comes from; exempt networks are free.
+    """Count one call by where it comes from and its kind; exempt networks are free.
 
-    Reading is counted apart: a city's gateway that has read too much can still report.
+    Each kind ("reading", "writing", "maps") is counted apart: a city's gateway that has read too
+    much can still report, and a map that somebody moves about asks for hundreds of tiles.
     """
     if not address.exempt:
-        bucket = address.bucket if reading else _writing(address)
-        await spend(redis, settings, bucket, settings.rate_address)
+        limit = settings.rate_maps if kind == "maps" else settings.rate_address
+        await spend(redis, settings, f"{address.bucket}:{kind}", limit)
 
 
 def _writing(address: Address) -> str:
@@ -159,9 +160,9 @@ def limit(app: ASGIApp, context: Context, headers: Mapping[str, str]) -> ASGIApp
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP and _is_counted(scope):
-            who, reading = address(scope, context.settings), scope["method"] in _READING
+            who = address(scope, context.settings)
             try:
-                await spend_address(context.redis, context.settings, who, reading=reading)
+                await spend_address(context.redis, context.settings, who, kind=_kind(scope))
             except TooMany as problem:
                 request: Request[Any, Any, Any] = Request(scope, receive, send)
                 answer = responses.tell_problem(request, problem)
@@ -170,6 +171,12 @@ def limit(app: ASGIApp, context: Context, headers: Mapping[str, str]) -> ASGIApp
         return await app(scope, receive, send)
 
     return call
+
+
+def _kind(scope: HTTPScope) -> str:
+    if scope["method"] not in _READING:
+        return "writing"
+    return "maps" if scope["path"].startswith("/maps/") else "reading"
 
 
 def _is_counted(scope: HTTPScope) -> bool:

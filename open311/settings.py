@@ -83,6 +83,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     statement_seconds: Annotated[
         Positive, Meta(description="Time limit of one SQL statement of the server.")
     ] = 5
+    map_pool_size: Annotated[
+        Positive, Meta(description="Database connections of one process for maps, at most.")
+    ] = 8
+    map_wait_seconds: Annotated[
+        Positive, Meta(description="Wait of a map for a free connection before answering 503.")
+    ] = 2
+    map_statement_seconds: Annotated[
+        Positive, Meta(description="Time limit of one SQL statement of a map.")
+    ] = 5
     max_form_bytes: Annotated[
         Positive, Meta(description="Largest URL-encoded or JSON body of a POST.")
     ] = 262_144
@@ -131,6 +140,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_address: Annotated[
         Positive, Meta(description="Requests of one address without a key, a window.")
     ] = 600
+    rate_maps: Annotated[Positive, Meta(description="Map requests of one address, a window.")] = (
+        6000
+    )
     rate_standard: Annotated[
         Positive, Meta(description="Requests of a key of class `standard`, a window.")
     ] = 300

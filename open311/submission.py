@@ -223,14 +223,15 @@ def _row(
 
 
 def _located(place: Place) -> dict[str, Any]:
-    """The point and the two numbers that find it."""
+    """The point and the numbers that find it."""
     if place.lat is None or place.long is None:
-        return {"lat": None, "long": None, "quadkey": None, "h3": None}
+        return {"lat": None, "long": None, "quadkey": None, "h3": None, "cells": None}
     return {
         "lat": place.lat,
         "long": place.long,
         "quadkey": tiles.quadkey(place.long, place.lat),
         "h3": cells.cell_at(place.lat, place.long),
+        "cells": cells.map_cells(place.lat, place.long),
     }
 
 

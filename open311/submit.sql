@@ -15,7 +15,7 @@ with repeated as (
     insert into service_request (
         jurisdiction_id, service_request_id, service_code, visibility, description,
         agency_responsible, requested_datetime, updated_datetime, expected_datetime,
-        address, address_id, geom, quadkey, h3, media_urls, attributes, channel, team,
+        address, address_id, geom, quadkey, h3, cells, media_urls, attributes, channel, team,
         reporter_id, content_hash
     )
     select
@@ -30,6 +30,7 @@ with repeated as (
         :description,
         :agency_responsible, :now, :now, :expected,
         :address, :address_id, st_setsrid(st_makepoint(:long, :lat), 4326), :quadkey, :h3,
+        :cells,
         :media_urls, cast(:attributes as jsonb), :channel, :team,
         :reporter_id, :content_hash
     from offered

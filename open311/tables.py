@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -24,7 +26,6 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
-from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData(
     naming_convention={
@@ -35,16 +36,6 @@ metadata = MetaData(
         "ix": "%(table_name)s_%(column_0_N_name)s_idx",
     }
 )
-
-
-class TransactionId(UserDefinedType[str]):
-    """PostgreSQL's xid8: the number of a transaction, ever growing."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """The type's name in SQL."""
-        return "xid8"
 
 
 def instant(name: str, *, null: bool = False, now: bool = False) -> Column[object]:
@@ -153,6 +144,7 @@ service_request = Table(
     Column("geom", Geometry("POINT", 4326, spatial_index=False)),
     Column("quadkey", BigInteger, comment="Morton key of the point at zoom 24"),
     Column("h3", BigInteger, comment="H3 cell of the point at resolution 12"),
+    Column("cells", ARRAY(BigInteger), comment="H3 cells of the point at resolutions 3 to 9"),
     Column(
         "media_urls",
         ARRAY(Text),
@@ -291,14 +283,17 @@ event = Table(
     metadata,
     tenant(),
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("xid", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False, comment="the id of what changed"),
     Column("actor", Text, nullable=False),
     instant("at", now=True),
     Column("before", JSONB),
     Column("after", JSONB),
-    Index("event_xid_id_idx", "xid", "id"),
+    Column(
+        "number", BigInteger, comment="place in the jurisdiction's feed; null until it is relayed"
+    ),
+    Index("event_number_idx", "jurisdiction_id", "number", unique=True),
+    Index("event_new_idx", "jurisdiction_id", "id", postgresql_where=text("number is null")),
     Index(None, "jurisdiction_id", "subject"),
 )
 
@@ -320,6 +315,65 @@ task = Table(
     UniqueConstraint("jurisdiction_id", "kind", "dedupe_key"),
     CheckConstraint("state in ('waiting', 'running', 'done', 'dead')", name="state"),
     Index("task_due_idx", "run_after", postgresql_where=text("state in ('waiting', 'running')")),
+)
+
+relayed = Table(
+    "relayed",
+    metadata,
+    tenant(),
+    Column("batch", BigInteger, Identity(always=True), primary_key=True),
+    Column("last_event", BigInteger, nullable=False, comment="number of the newest event"),
+    Column(
+        "quadkeys",
+        ARRAY(BigInteger),
+        comment="points whose tiles changed; null when any may have",
+    ),
+    instant("at", now=True),
+    Index("relayed_batch_idx", "batch", unique=True),
+)
+
+map_change = Table(
+    "map_change",
+    metadata,
+    tenant(),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column(
+        "sign",
+        SmallInteger,
+        nullable=False,
+        comment="1: a request came onto the map, -1: it left; 0: too many to list",
+    ),
+    Column("service_code", Text),
+    instant("requested_datetime", null=True),
+    Column("days", SmallInteger, comment="see days_code; null of an open request"),
+    Column("cells", ARRAY(BigInteger)),
+    Column("quadkey", BigInteger),
+)
+
+hex_rollup = Table(
+    "hex_rollup",
+    metadata,
+    tenant(),
+    Column("resolution", SmallInteger, primary_key=True, autoincrement=False),
+    Column("service_code", Text, primary_key=True, comment="empty: all services"),
+    Column(
+        "month",
+        Date,
+        primary_key=True,
+        comment="first day, in the jurisdiction's time zone; -infinity: all months",
+    ),
+    Column("cell", BigInteger, primary_key=True, autoincrement=False),
+    Column("requests", Integer, nullable=False),
+    Column("open", Integer, nullable=False),
+    Column(
+        "days",
+        LargeBinary,
+        nullable=False,
+        comment="closed requests by days_code: pairs of its two bytes and a count of four, "
+        "ascending",
+    ),
+    Column("median_days", SmallInteger),
+    Column("p90_days", SmallInteger),
 )
 
 TENANT_TABLES = [table for table in metadata.sorted_tables if table is not jurisdiction]

@@ -32,7 +32,10 @@ insert into token (jurisdiction_id, token, service_request_id) values (:city, 'T
 insert into api_key (jurisdiction_id, key_id, digest, name, scopes)
 values (:city, 'K1', 'digest', 'app', '{}');
 insert into idempotency (jurisdiction_id, key_id, idempotency_key, digest, answer)
-values (:city, 'K1', 'once', 'digest', '{}')
+values (:city, 'K1', 'once', 'digest', '{}');
+insert into relayed (jurisdiction_id, last_event, quadkeys) values (:city, 1, '{1}');
+insert into map_change (jurisdiction_id, sign) values (:city, 0);
+insert into hex_rollup values (:city, 8, '', '-infinity', 1, 1, 1, '')
 """
 
 

@@ -12,9 +12,8 @@ from open311.tables import TENANT_TABLES
 pytestmark = pytest.mark.anyio
 
 Refused = Callable[[Database, str, str], Awaitable[str]]
-PERSONAL = [
-    table.name for table in TENANT_TABLES if table.name not in ("service", "service_request")
-]
+PUBLISHED = ("service", "service_request", "hex_rollup")
+PERSONAL = [table.name for table in TENANT_TABLES if table.name not in PUBLISHED]
 
 
 @pytest.mark.parametrize("table", PERSONAL)
@@ -155,7 +154,7 @@ async def test_the_map_role_can_do_nothing_but_read(
 PUBLIC_COLUMNS = """
 jurisdiction_id service_request_id service_code status status_notes description
 agency_responsible requested_datetime updated_datetime expected_datetime closed_datetime
-address address_id zipcode geom quadkey h3 media_urls visibility ward
+address address_id zipcode geom quadkey h3 cells media_urls visibility ward
 """
 
 
@@ -168,6 +167,6 @@ async def test_what_is_public_of_the_map_role_is_a_list(owner: AsyncConnection) 
     group by table_name
     """)
     columns = {name: set(names) for name, names in await owner.execute(granted)}
-    assert set(columns) == {"jurisdiction", "service", "service_request"}
+    assert set(columns) == {"hex_rollup", "jurisdiction", "service", "service_request"}
     assert not columns["service_request"] & set(PRIVATE_COLUMNS)
     assert columns["service_request"] == set(PUBLIC_COLUMNS.split())

@@ -18,8 +18,9 @@ ALLOWED = {
     "mapserve": (
         "mapserve",
         "geo",
-        *("open311.settings", "open311.db", "open311.errors"),
-        *("open311.jurisdictions", "open311.events"),
+        *("open311.settings", "open311.db", "open311.errors", "open311.context"),
+        *("open311.jurisdictions", "open311.events", "open311.live", "open311.tasks"),
+        *("open311.dates", "open311.forms", "open311.workflow"),
     ),
     "ingest": ("ingest", "geo", "clients.georeport", "open311.db", "open311.tasks", *_WORDS),
     "clients": ("clients", "geo", "open311"),
