@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from geo import tiles
 from open311 import dates
 from open311.errors import BadInput, NotFound
+from open311.extents import Box, Span, read_box, read_span
 from open311.forms import Fields, parse_number
 from open311.new_request import read_point
 from open311.settings import Settings
@@ -31,9 +32,6 @@ from open311.tables import service, service_request
 from open311.wire import PublicStatus
 
 R = service_request.c
-Span = tuple[datetime | None, datetime | None]
-"""From and to, both included; None is no bound."""
-
 # Of latitude, and a little less than at the equator, where it is least (110,574 on WGS 84): the box
 # of a circle must not be smaller than the circle.
 _METRES_PER_DEGREE = 110_500.0
@@ -107,15 +105,6 @@ _ONE_EXTENDED: Select[Any] = (
 )
 
 
-class Box(Struct, frozen=True):
-    """A rectangle in degrees."""
-
-    west: float
-    south: float
-    east: float
-    north: float
-
-
 class Circle(Struct, frozen=True):
     """A place (degrees) and a distance from it in metres."""
 
@@ -174,7 +163,7 @@ def read_filters(fields: Fields, zone: ZoneInfo, settings: Settings) -> Filters:
         status=_read_status(fields),
         requested=_read_requested(fields, zone, settings),
         updated=read_span(fields, zone, "updated_after", "updated_before"),
-        box=_read_box(fields),
+        box=read_box(fields),
         circle=read_circle(fields, _DEFAULT_RADIUS),
         extensions=extensions,
     )
@@ -212,17 +201,6 @@ def _read_status(fields: Fields) -> PublicStatus | None:
     return wanted.pop() if len(wanted) == 1 else None
 
 
-def read_span(fields: Fields, zone: ZoneInfo, first: str, last: str) -> Span:
-    """Two instants, each None when absent. Raises BadInput when the first is after the last."""
-    start, end = (
-        dates.parse_instant(text, zone, name) if (text := fields.text(name)) else None
-        for name in (first, last)
-    )
-    if start and end and start > end:
-        raise BadInput(f"{first} is after {last}.")
-    return start, end
-
-
 def _read_requested(fields: Fields, zone: ZoneInfo, settings: Settings) -> Span:
     """The span of requested_datetime: never wider than the setting, the latest by default.
 
@@ -250,19 +228,6 @@ def _shift(instant: datetime, span: timedelta) -> datetime | None:
         return instant + span
     except OverflowError:
         return None
-
-
-def _read_box(fields: Fields) -> Box | None:
-    text = fields.text("bbox")
-    if text is None:
-        return None
-    try:
-        west, south, east, north = (parse_number(part) for part in text.split(","))
-    except ValueError:
-        raise BadInput("bbox must be west,south,east,north in degrees.") from None
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise BadInput("bbox must be west,south,east,north in degrees, west before east.")
-    return Box(west, south, east, north)
 
 
 def read_circle(fields: Fields, default_radius: float) -> Circle | None:

@@ -22,13 +22,14 @@ from open311 import (
 )
 from open311.context import Context
 from open311.errors import BadInput, NotFound
+from open311.extents import read_span
 from open311.forms import Fields
 from open311.jurisdictions import Jurisdiction
 from open311.keys import ApiKey
 from open311.new_request import Faults, read_description, read_media_urls
 from open311.presentation import media_url
 from open311.progress import Standing
-from open311.search import Page, read_span
+from open311.search import Page
 from open311.settings import Settings
 from open311.submission import Authorized, Caller, authorized
 from open311.workflow import Status
