@@ -33,7 +33,9 @@ _EXPOSED = (
 _CORS = CORSConfig(
     allow_origins=["*"],
     allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
-    allow_headers=["authorization", "content-type", "idempotency-key", "if-none-match"],
+    allow_headers=[
+        *("authorization", "content-type", "idempotency-key", "if-none-match", "last-event-id"),
+    ],
     expose_headers=_EXPOSED.split(),
     max_age=86_400,
 )
@@ -44,6 +46,7 @@ _COMPRESSION = CompressionConfig(
     brotli_gzip_fallback=True,
     gzip_compress_level=4,
     exclude="^/media/",  # photos are compressed already
+    exclude_opt_key="uncompressed",  # says a route that compresses by itself, or must not
 )
 
 
@@ -86,7 +89,8 @@ def create_app(settings: Settings) -> Litestar:
 @asynccontextmanager
 async def _open(context: Context) -> AsyncIterator[None]:
     try:
-        yield
+        async with context.hub.running():
+            yield
     finally:
         await connections.close_context(context)
 

@@ -1,10 +1,13 @@
 """Open and close the connections of one process."""
 
+import msgspec
 from redis.asyncio import Redis
 from saq.queue.redis import RedisQueue
 
 from open311 import db, media, tasks
 from open311.context import Context
+from open311.db import Database
+from open311.live import Hub
 from open311.settings import Settings
 
 
@@ -19,11 +22,18 @@ def open_context(settings: Settings) -> Context:
         redis=redis,
         queue=RedisQueue(redis, tasks.QUEUE_NAME),
         store=media.open_store(settings),
+        hub=Hub(_for_the_hub(settings), settings.live_milliseconds),
     )
+
+
+def _for_the_hub(settings: Settings) -> Database:
+    """A connection of its own: when all are busy, it must know all the more what is out of date."""
+    return db.connect(msgspec.structs.replace(settings, pool_size=1))
 
 
 async def close_context(context: Context) -> None:
     """Close what was opened."""
     await context.db.close()
     await context.maps.close()
+    await context.hub.close()
     await context.redis.aclose()

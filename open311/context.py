@@ -5,13 +5,15 @@ from redis.asyncio import Redis
 from saq.queue.redis import RedisQueue
 
 from open311.db import Database
+from open311.live import Hub
 from open311.settings import Settings
 
 
 class Context:
     """The server's state beside PostgreSQL and Redis themselves.
 
-    `db` is the application role's, `maps` the map role's: it sees what everybody may see.
+    `db` is the application role's, `maps` the map role's: it sees what everybody may see. By `hub`
+    a web process hears what changes.
     A plain class: as a struct, msgspec would look into the store's types, which it cannot.
     """
 
@@ -23,6 +25,7 @@ class Context:
         redis: Redis,
         queue: RedisQueue,
         store: ObjectStore,
+        hub: Hub,
     ) -> None:
         self.settings = settings
         self.db = db
@@ -30,3 +33,4 @@ class Context:
         self.redis = redis
         self.queue = queue
         self.store = store
+        self.hub = hub

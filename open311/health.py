@@ -15,7 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
-from open311 import media, migrate, tasks
+from open311 import events, media, migrate, tasks
 from open311.context import Context
 
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
@@ -46,7 +46,7 @@ async def get_live() -> dict[str, str]:
 
 @route("/health/ready", http_method=_READ)
 async def get_ready(context: NamedDependency[Context]) -> Response[dict[str, Any]]:
-    """Everything that serving needs is there; Redis may be away, and then things are slower."""
+    """Everything that serving needs is there; without Redis or a worker, some things are late."""
     checks = await _look(context)
     missing = [name for name, trouble in checks.items() if trouble and name not in _OPTIONAL]
     told = {name: trouble or "ok" for name, trouble in checks.items()}
@@ -93,6 +93,12 @@ async def _check_redis(context: Context) -> str:
     return ""
 
 
+async def _check_relay(context: Context) -> str:
+    lag = await events.lag_seconds(context.db)
+    late = lag >= context.settings.relay_late_seconds
+    return f"maps and streams are {lag:.0f} s behind: does a worker run?" if late else ""
+
+
 @route("/metrics", http_method=_READ)
 async def get_metrics(context: NamedDependency[Context]) -> Response[bytes]:
     """Counters of all web processes, and the task queue as it stands, for Prometheus."""
@@ -102,7 +108,7 @@ async def get_metrics(context: NamedDependency[Context]) -> Response[bytes]:
         counters = generate_latest(registry)
     else:
         counters = generate_latest()
-    body = counters + await _task_metrics(context)
+    body = counters + await _task_metrics(context) + await _relay_metrics(context)
     return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -121,7 +127,19 @@ async def _task_metrics(context: Context) -> bytes:
     return generate_latest(registry)
 
 
-_CHECKS = {"database": _check_database, "media": _check_media, "redis": _check_redis}
-_OPTIONAL = {"redis"}
+async def _relay_metrics(context: Context) -> bytes:
+    registry = CollectorRegistry()
+    lag = Gauge("open311_relay_lag_seconds", "Wait of the oldest new event", registry=registry)
+    lag.set(await events.lag_seconds(context.db))
+    return generate_latest(registry)
+
+
+_CHECKS = {
+    "database": _check_database,
+    "media": _check_media,
+    "redis": _check_redis,
+    "relay": _check_relay,
+}
+_OPTIONAL = {"redis", "relay"}
 
 routes = [get_live, get_ready, get_metrics]

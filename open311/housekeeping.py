@@ -1,4 +1,4 @@
-"""What has to go away by itself: remembered retries and finished tasks."""
+"""What has to go away by itself: remembered retries, finished tasks, old news."""
 
 import asyncio
 import logging
@@ -30,6 +30,16 @@ where ctid = any(array(
     limit :batch
 )) and jurisdiction_id = :jurisdiction_id
 """)
+# The newest stays: by it a web process knows that it has missed nothing.
+_RELAYED = text("""
+delete from relayed
+where ctid = any(array(
+    select ctid from relayed
+    where jurisdiction_id = :jurisdiction_id and at < now() - make_interval(mins => :age)
+        and batch < (select max(batch) from relayed where jurisdiction_id = :jurisdiction_id)
+    limit :batch
+)) and jurisdiction_id = :jurisdiction_id
+""")
 
 
 async def run(context: Context) -> None:
@@ -53,6 +63,7 @@ async def purge(context: Context) -> None:
         try:
             await _delete(context.db, jurisdiction_id, _IDEMPOTENCY, settings.idempotency_hours)
             await _delete(context.db, jurisdiction_id, _TASKS, settings.task_days)
+            await _delete(context.db, jurisdiction_id, _RELAYED, settings.relay_minutes)
         except Exception as error:  # next hour is soon enough
             _log.warning("housekeeping of %s failed: %s", jurisdiction_id, type(error).__name__)
 

@@ -92,6 +92,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     map_statement_seconds: Annotated[
         Positive, Meta(description="Time limit of one SQL statement of a map.")
     ] = 5
+    max_hex_requests: Annotated[
+        Positive,
+        Meta(description="Most requests that hexagons of resolution 10 to 12 are made of."),
+    ] = 100_000
     max_form_bytes: Annotated[
         Positive, Meta(description="Largest URL-encoded or JSON body of a POST.")
     ] = 262_144
@@ -164,6 +168,38 @@ class Settings(Struct, frozen=True, kw_only=True):
         Positive, Meta(description="Tries of a task before it is set aside as dead.")
     ] = 10
     task_days: Annotated[Positive, Meta(description="How long finished tasks are kept.")] = 7
+    relay_milliseconds: Annotated[
+        Positive, Meta(description="Pause of a worker before it relays what is new again.")
+    ] = 200
+    relay_late_seconds: Annotated[
+        Positive, Meta(description="From this wait of an event on, readiness says so.")
+    ] = 10
+    relay_minutes: Annotated[
+        Positive, Meta(description="How long web processes can catch up on what was relayed.")
+    ] = 60
+    live_milliseconds: Annotated[
+        Positive, Meta(description="Pause of a web process before it asks what was relayed.")
+    ] = 200
+    live_streams: Annotated[
+        Positive, Meta(description="Event streams of one web process, at most.")
+    ] = 2000
+    live_streams_address: Annotated[
+        Positive, Meta(description="Event streams of one address in one web process, at most.")
+    ] = 200
+    live_waiting: Annotated[
+        Positive,
+        Meta(description="Messages that a slow reader of a stream may lag before it is closed."),
+    ] = 1000
+    live_send_seconds: Annotated[
+        Positive, Meta(description="Time limit of one message to a reader of a stream.")
+    ] = 20
+    live_heartbeat_seconds: Annotated[
+        Positive, Meta(description="Longest silence of an event stream.")
+    ] = 15
+    live_replay: Annotated[
+        Positive,
+        Meta(description="Events that a stream makes up for; who missed more is told to reload."),
+    ] = 5000
 
     @property
     def address(self) -> str:

@@ -27,8 +27,8 @@ def upgrade() -> None:
     insert into task (jurisdiction_id, kind, dedupe_key)
     select jurisdiction_id, 'map.rebuild', 'migration 0003' from jurisdiction;
     """)
-    run("create policy relay on event to current_user using (true);")
-    run("create policy relay on relayed to current_user using (true);")
+    for table in ("event", "relayed", "map_change"):
+        run(f"create policy relay on {table} to current_user using (true);")
     for function in _FUNCTIONS:
         run(f"revoke all on function {function} from public;")
         run(f"grant execute on function {function} to {role('app')};")

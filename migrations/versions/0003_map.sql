@@ -157,20 +157,32 @@ create trigger map_changes after update on service_request
     referencing old table as removed new table as added
     for each statement execute function note_map_changes();
 
--- Whose events wait for the relay.
-create function news() returns setof text
+-- Whose events or changes of the map wait for the relay, and for how long.
+create function news() returns table (jurisdiction_id text, waiting_seconds double precision)
 language sql security definer set search_path = public, pg_temp
-as $$ select distinct jurisdiction_id from event where number is null $$;
+as $$
+    select j.jurisdiction_id, coalesce(extract(epoch from now() - oldest.at), 0)::double precision
+    from jurisdiction j
+    left join lateral (
+        select e.at
+        from event e
+        where e.jurisdiction_id = j.jurisdiction_id and e.number is null
+        order by e.id
+        limit 1
+    ) oldest on true
+    where oldest.at is not null
+        or exists (select from map_change c where c.jurisdiction_id = j.jurisdiction_id)
+$$;
 
--- What was relayed since, of all jurisdictions, in order: each web process asks several times a
--- second, and drops the tiles that changed.
+-- What was relayed since a batch, of all jurisdictions, in order; since null: the newest alone.
+-- Each web process asks several times a second, and drops the tiles that changed.
 create function relayed_since(seen bigint)
 returns table (batch bigint, jurisdiction_id text, last_event bigint, quadkeys bigint[])
 language sql security definer set search_path = public, pg_temp
 as $$
     select r.batch, r.jurisdiction_id, r.last_event, r.quadkeys
     from relayed r
-    where r.batch > seen
+    where r.batch > coalesce(seen, (select max(newest.batch) - 1 from relayed newest))
     order by r.batch
     limit 1000
 $$;

@@ -41,8 +41,12 @@ async def test_many_who_ask_at_once_cost_one_look(settings: Settings) -> None:
             answers = await asyncio.gather(*(client.get("/health/ready") for _ in range(50)))
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    told = {"status": "ok", "checks": {"database": "ok", "media": "ok", "redis": "ok"}}
-    assert all(answer.json() == told for answer in answers)
+    for answer in answers:
+        checks = answer.json()["checks"]
+        assert answer.json()["status"] == "ok"
+        # other tests' events wait here for a worker, which is late but no reason not to serve
+        assert set(checks) == {"database", "media", "redis", "relay"}
+        assert {checks[name] for name in ("database", "media", "redis")} == {"ok"}
     assert 1 <= len(looks) < 10
 
 
