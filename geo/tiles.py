@@ -45,6 +45,17 @@ def tile_at(lon: float, lat: float, zoom: int) -> tuple[int, int]:
     return min(size - 1, max(0, int(x * size))), min(size - 1, max(0, int(y * size)))
 
 
+def bounds(zoom: int, x: int, y: int, buffer: float = 0) -> tuple[float, float, float, float]:
+    """West, south, east, north of a tile in degrees, widened by `buffer` of its width."""
+    size = 1 << zoom
+    west, east = ((x + side) / size * 360 - 180 for side in (-buffer, 1 + buffer))
+    north, south = (
+        math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * (y + side) / size))))
+        for side in (-buffer, 1 + buffer)
+    )
+    return west, south, east, north
+
+
 def quadkey(lon: float, lat: float) -> int:
     """The quadkey of a point in degrees: 0 to 2**48 - 1."""
     return interleave(*tile_at(lon, lat, KEY_ZOOM))

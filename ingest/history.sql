@@ -2,7 +2,7 @@
 insert into service_request (
     jurisdiction_id, service_request_id, service_code, status, status_notes, visibility,
     description, agency_responsible, requested_datetime, updated_datetime, expected_datetime,
-    closed_datetime, address, address_id, zipcode, geom, quadkey, h3, channel, team
+    closed_datetime, address, address_id, zipcode, geom, quadkey, h3, cells, channel, team
 )
 select
     :jurisdiction_id, row.service_request_id, row.service_code, row.status, row.status_notes,
@@ -14,7 +14,8 @@ select
         row.requested_datetime + service.sla_hours * interval '1 hour'
     ),
     row.closed_datetime, row.address, row.address_id, row.zipcode,
-    st_setsrid(st_makepoint(row.long, row.lat), 4326), row.quadkey, row.h3, row.channel,
+    st_setsrid(st_makepoint(row.long, row.lat), 4326), row.quadkey, row.h3, row.cells,
+    row.channel,
     service.team
 from history_row row
 join service on service.jurisdiction_id = :jurisdiction_id

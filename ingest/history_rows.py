@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from msgspec import Struct
 
-from geo.cells import cells_at
+from geo.cells import cells_at, map_cells
 from geo.tiles import quadkeys
 from ingest.history_files import Fault
 from open311.identifiers import ALPHABET
@@ -33,7 +33,7 @@ FIELDS = (
 )
 """What a column of a file can be mapped to."""
 
-STORED = [*FIELDS, "quadkey", "h3"]
+STORED = [*FIELDS, "quadkey", "h3", "cells"]
 _INSTANTS = [field for field in FIELDS if field.endswith("_datetime")]
 _ID = r"[0-9A-Z-]{1,64}"
 # ISO 8601 with an offset; dates alone never match, because a time stands before the offset
@@ -75,7 +75,14 @@ def located(rows: pd.DataFrame) -> pd.DataFrame:
         column = pd.Series(pd.NA, index=rows.index, dtype="Int64")
         column[here] = keys
         rows = rows.assign(**{name: column})
-    return rows[STORED]
+    cells = pd.Series(None, index=rows.index, dtype="str")
+    cells[here] = [_array(map_cells(*point)) for point in zip(lat, long, strict=True)]
+    return rows.assign(cells=cells)[STORED]
+
+
+def _array(numbers: list[int]) -> str:
+    """As PostgreSQL writes an array."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _tidy(texts: pd.DataFrame) -> pd.DataFrame:

@@ -17,5 +17,6 @@ create temporary table history_row (
     long double precision,
     channel text,
     quadkey bigint,
-    h3 bigint
+    h3 bigint,
+    cells bigint[]
 ) on commit drop

@@ -2,4 +2,6 @@
 
 from litestar.types import ControllerRouterHandler
 
-routes: list[ControllerRouterHandler] = []
+from mapserve import hex_routes
+
+routes: list[ControllerRouterHandler] = [*hex_routes.routes]

@@ -13,7 +13,8 @@ from open311.codecs import FORMATS
 from open311.context import Context
 from open311.dates import format_instant
 from open311.db import Database
-from open311.search import COLUMNS, EXTENDED_COLUMNS, JOINED, R, Span, span_conditions
+from open311.extents import Span
+from open311.search import COLUMNS, EXTENDED_COLUMNS, JOINED, R, span_conditions
 from open311.tables import service
 from open311.wire import BulkRequest
 

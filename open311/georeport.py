@@ -32,6 +32,7 @@ from open311 import (
 from open311.codecs import each_format
 from open311.context import Context
 from open311.errors import BadInput
+from open311.extents import read_span
 from open311.forms import Fields, read_body, read_query
 from open311.jurisdictions import Jurisdiction
 from open311.new_request import read_point
@@ -244,7 +245,7 @@ async def get_bulk(
 ) -> Stream:
     """Every public request: GeoReport Bulk."""
     written = bulk.BULK_FORMATS[request.scope["path"].rpartition(".")[2]]
-    span = search.read_span(fields, ZoneInfo(jurisdiction.time_zone), "start_date", "end_date")
+    span = read_span(fields, ZoneInfo(jurisdiction.time_zone), "start_date", "end_date")
     chunks = bulk.stream(context, jurisdiction.jurisdiction_id, span, written)
     whole = request.method == HttpMethod.GET
     return Stream(chunks if whole else iter(()), media_type=written.media_type)

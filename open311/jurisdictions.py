@@ -31,6 +31,14 @@ class JurisdictionSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["reject", "accept"],
         Meta(description="What becomes of a report whose point lies outside the boundary."),
     ] = "reject"
+    hex_minimum: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Maps show no hexagon of fewer requests; above 1 they show hexagons only, "
+            "rounded down to multiples of it, and no single requests.",
+        ),
+    ] = 1
 
 
 class Jurisdiction(Struct, frozen=True):

@@ -62,6 +62,7 @@ create function days_code(requested timestamptz, closed timestamptz) returns sma
 language sql immutable parallel safe
 as $$
     select case
+        when closed is null then null
         when days < 9.95 then round(days * 10)
         when days < 99.5 then 90 + round(days)
         when days < 995 then 180 + round(days / 10)

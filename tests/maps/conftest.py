@@ -1,0 +1,48 @@
+"""The demo's Cape Town in a database of its own: real requests to draw."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from demo.load import load
+from mapserve import recount
+from open311 import db
+from open311.app import create_app
+from open311.settings import Settings
+from tests.conftest import new_database
+
+CAPE_TOWN = "capetown.gov.za"
+
+
+@pytest.fixture(scope="session")
+def demo(services: Settings) -> Iterator[Settings]:
+    """Settings of a database with the demo's cities, as they are once a worker has counted."""
+    with new_database(services) as made:
+        asyncio.run(_fill(made))
+        yield made
+
+
+async def _fill(settings: Settings) -> None:
+    await load(settings, report=lambda _line: None)
+    async with db.connected(settings) as database:
+        await recount.rebuild(database, CAPE_TOWN)
+
+
+@pytest.fixture
+async def demo_app(demo: Settings) -> AsyncIterator[Litestar]:
+    """The server on the demo's database."""
+    made = create_app(demo)
+    async with made.lifespan():
+        yield made
+
+
+@pytest.fixture
+async def cape_town(demo_app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the maps of Cape Town."""
+    transport = httpx.ASGITransport(demo_app, client=("203.0.113.9", 50000))
+    base = f"http://maps.test/maps/{CAPE_TOWN}"
+    async with httpx.AsyncClient(transport=transport, base_url=base) as made:
+        yield made
