@@ -2,6 +2,9 @@
 
 from litestar.types import ControllerRouterHandler
 
-from mapserve import hex_routes
+from mapserve import hex_routes, live_routes
 
-routes: list[ControllerRouterHandler] = [*hex_routes.routes]
+routes: list[ControllerRouterHandler] = [
+    *hex_routes.routes,
+    *live_routes.routes,
+]

@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from clients.web import pages
 from mapserve.routes import routes as map_routes
+from mapserve.streams import Feeds
 from open311 import (
     connections,
     georeport,
@@ -53,6 +55,7 @@ _COMPRESSION = CompressionConfig(
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application; connections open with its lifespan and close with it."""
     context = connections.open_context(settings)
+    feeds = Feeds(context)
     app = Litestar(
         route_handlers=[
             *georeport.routes,
@@ -64,6 +67,7 @@ def create_app(settings: Settings) -> Litestar:
         ],
         dependencies={
             "context": Provide(lambda: context, sync_to_thread=False, use_cache=True),
+            "feeds": Provide(lambda: feeds, sync_to_thread=False, use_cache=True),
             "settings": Provide(lambda: settings, sync_to_thread=False, use_cache=True),
         },
         exception_handlers={
@@ -76,6 +80,7 @@ def create_app(settings: Settings) -> Litestar:
         compression_config=_COMPRESSION,
         request_max_body_size=settings.max_upload_bytes,
         openapi_config=None,
+        state=State({"hub": context.hub}),
         logging_config=None,  # `logs` has it
         lifespan=[lambda _app: _open(context)],
         debug=False,

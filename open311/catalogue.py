@@ -39,11 +39,18 @@ where jurisdiction_id = :jurisdiction_id and service_code = :service_code and vi
 # Granted when every transaction that is writing requests has ended.
 _WAIT_FOR_WRITERS = text("lock table service_request in share mode")
 _HIDE_LATE = text("""
-update service_request r set visibility = 'sensitive'
-from service s
-where s.jurisdiction_id = :jurisdiction_id and s.sensitive
-    and r.jurisdiction_id = s.jurisdiction_id and r.service_code = s.service_code
-    and r.visibility = 'public'
+with hidden as (
+    update service_request r set visibility = 'sensitive'
+    from service s
+    where s.jurisdiction_id = :jurisdiction_id and s.sensitive
+        and r.jurisdiction_id = s.jurisdiction_id and r.service_code = s.service_code
+        and r.visibility = 'public'
+    returning r.service_request_id
+)
+insert into event (jurisdiction_id, kind, subject, actor, before, after)
+select :jurisdiction_id, 'request.hidden', service_request_id, :actor,
+    jsonb_build_object('visibility', 'public'), jsonb_build_object('visibility', 'sensitive')
+from hidden
 """)
 _RECORD = text("""
 insert into event (jurisdiction_id, kind, subject, actor, before, after)
@@ -94,11 +101,11 @@ async def _load(db: Database, catalogue: Catalogue, test_of: str | None, actor: 
             await connection.execute(_MOVE_CHANGESET, {"jurisdiction_id": jurisdiction_id})
             await connection.execute(_RECORD, log.events)
     if changes.changed:
-        await _hide_late(db, jurisdiction_id)
+        await _hide_late(db, jurisdiction_id, actor)
     return changes
 
 
-async def _hide_late(db: Database, jurisdiction_id: str) -> None:
+async def _hide_late(db: Database, jurisdiction_id: str, actor: str) -> None:
     """Hide what was filed while its service was becoming sensitive, and did not know it yet.
 
     Those who file take no lock on their service: many at once would wait for each other.
@@ -106,7 +113,8 @@ async def _hide_late(db: Database, jurisdiction_id: str) -> None:
     async with db.begin(jurisdiction_id) as connection:
         await connection.execute(_WAIT_FOR_WRITERS)
     async with db.begin(jurisdiction_id) as connection:
-        await connection.execute(_HIDE_LATE, {"jurisdiction_id": jurisdiction_id})
+        names = {"jurisdiction_id": jurisdiction_id, "actor": actor}
+        await connection.execute(_HIDE_LATE, names)
 
 
 async def _stored(connection: AsyncConnection, jurisdiction_id: str) -> dict[str, Any] | None:

@@ -29,6 +29,7 @@ from service s
 where r.jurisdiction_id = :jurisdiction_id and r.service_request_id = :service_request_id
     and r.visibility = 'pending'
     and s.jurisdiction_id = r.jurisdiction_id and s.service_code = r.service_code
+returning r.visibility
 """)
 
 
@@ -58,5 +59,12 @@ async def issue(db: Database, jurisdiction_id: str, payload: dict[str, Any]) -> 
         if request_id is None:
             return
         shown = {"jurisdiction_id": jurisdiction_id, "service_request_id": request_id}
-        await connection.execute(_SHOW, shown)
-        await events.record(connection, jurisdiction_id, "request.issued", request_id, "worker")
+        visibility = (await connection.execute(_SHOW, shown)).scalar_one_or_none()
+        await events.record(
+            connection,
+            jurisdiction_id,
+            "request.issued",
+            request_id,
+            "worker",
+            after={"visibility": visibility},
+        )

@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from saq import Status
 from saq.queue.redis import RedisQueue
 
-from open311 import connections, housekeeping, remote_media, tasks, tokens
+from mapserve import rollups
+from open311 import connections, events, housekeeping, remote_media, tasks, tokens
 from open311.context import Context
 from open311.settings import Settings
 from open311.tasks import Handler
@@ -39,7 +40,11 @@ async def run(settings: Settings, known: Callable[[Context], Handlers] = handler
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     context = connections.open_context(settings)
     try:
-        async with _beside(housekeeping.run(context)), _beside(_listen(settings, due)):
+        async with (
+            _beside(housekeeping.run(context)),
+            _beside(events.relay(context.db, rollups.follow, settings)),
+            _beside(_listen(settings, due)),
+        ):
             _log.info("worker started")
             await _work(context, known(context), stop, due)
     finally:

@@ -87,8 +87,9 @@ def _serve_web(settings: Settings, listener: socket.socket) -> None:
     # only the web processes need it, and it takes a second
     from open311.app import create_app
 
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -99,7 +100,20 @@ def _serve_web(settings: Settings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=settings.drain_seconds,
         backlog=supervisor.BACKLOG,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, app.state.hub.end).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, which waits for answers under way; those that never end have to be told."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, let streams go, finish the rest."""
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
 def _work(settings: Settings) -> None:
