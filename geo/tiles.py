@@ -36,6 +36,24 @@ def interleave(x: int, y: int) -> int:
     return int(_spread(x) | _spread(y) << 1)
 
 
+def deinterleave(key: int) -> tuple[int, int]:
+    """The column and row of a Morton number."""
+    return _gather(key), _gather(key >> 1)
+
+
+def _gather(value: int) -> int:
+    value &= 0x5555555555555555
+    for shift, mask in (
+        (1, 0x3333333333333333),
+        (2, 0x0F0F0F0F0F0F0F0F),
+        (4, 0x00FF00FF00FF00FF),
+        (8, 0x0000FFFF0000FFFF),
+        (16, 0x00000000FFFFFFFF),
+    ):
+        value = (value | value >> shift) & mask
+    return value
+
+
 def tile_at(lon: float, lat: float, zoom: int) -> tuple[int, int]:
     """Column and row of the tile that holds a point (degrees), clamped to the world's edge."""
     size = 1 << zoom

@@ -66,9 +66,7 @@ async def rebuild(db: Database, jurisdiction_id: str) -> None:
         try:
             async with db.begin(jurisdiction_id) as connection:
                 await _count(connection, jurisdiction_id)
-                await events.record(
-                    connection, jurisdiction_id, "map.rebuilt", jurisdiction_id, "server"
-                )
+                await events.announce(connection, jurisdiction_id, None)
             return
         except DBAPIError as error:
             # changes were followed between our snapshot and our lock

@@ -1,6 +1,5 @@
 """How answers and errors leave the GeoReport API: encoded by the path's extension, with an ETag."""
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -10,7 +9,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 
-from open311 import wire
+from open311 import etags, wire
 from open311.codecs import FORMATS, format_of
 from open311.errors import STATUS, NotFound, Problem
 
@@ -31,25 +30,12 @@ class Encoded(Response[T], Generic[T]):
         self.content = body  # type: ignore[assignment]
         self.media_type = chosen.media_type
         if request.method in ("GET", "HEAD"):
-            self.headers["ETag"] = etag = _etag(body)
-            if not {etag.removeprefix("W/"), "*"}.isdisjoint(_asked(request)):
+            self.headers["ETag"] = etag = etags.tag(body)
+            if etags.matches(request.headers.get("if-none-match"), etag):
                 self.content, self.status_code = b"", HTTPStatus.NOT_MODIFIED  # type: ignore[assignment]
         kwargs["media_type"] = self.media_type
         kwargs.pop("status_code", None)
         return super().to_asgi_response(app, request, **kwargs)
-
-
-def _etag(body: bytes) -> str:
-    """Weak: the same content may leave compressed or not."""
-    return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-
-
-def _asked(request: Request[Any, Any, Any]) -> list[str]:
-    """The tags of If-None-Match; weak ones are compared like strong ones (RFC 9110, 13.1.2)."""
-    return [
-        tag.strip().removeprefix("W/")
-        for tag in request.headers.get("if-none-match", "").split(",")
-    ]
 
 
 def split_name(name: str) -> str:

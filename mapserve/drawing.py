@@ -1,0 +1,56 @@
+"""What a layer is given to draw a tile, and what it gives back."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mapserve.filters import Selection
+from open311.jurisdictions import Jurisdiction
+from open311.settings import Settings
+
+WORLD_ZOOM = 22
+"""The finest zoom that tiles are made of."""
+
+
+class Tile(Struct, frozen=True):
+    """A tile of the Web Mercator square: column x from the west, row y from the north."""
+
+    zoom: int
+    x: int
+    y: int
+
+
+class Drawing(Struct, frozen=True):
+    """A tile of a city to be drawn, by a connection that sees what everybody may see."""
+
+    connection: AsyncConnection
+    city: Jurisdiction
+    settings: Settings
+    tile: Tile
+    selection: Selection
+    points_from: int
+    """The zoom from which requests are points; hexagons below."""
+
+
+class Drawn(Struct, frozen=True):
+    """One layer of a tile in MVT, empty when nothing is there.
+
+    `truncated` is how many features a limit left out. One that `spreads` shows shapes of requests
+    in neighbouring tiles too, so it changes with them.
+    """
+
+    data: bytes
+    truncated: int = 0
+    spreads: bool = False
+
+
+class Layer(Struct, frozen=True):
+    """Something to be drawn: its fields by name, with what they hold, as TileJSON tells them."""
+
+    name: str
+    title: str
+    description: str
+    fields: Mapping[str, str]
+    draw: Callable[[Drawing], Awaitable[Drawn]]
+    max_zoom: int

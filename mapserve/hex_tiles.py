@@ -1,0 +1,79 @@
+"""Hexagons in tiles: each is in every tile that its outline touches, with the same id and values.
+
+Renderers clip at the tile's border, so each pixel of a hexagon is drawn once.
+"""
+
+from geo import cells as h3
+from mapserve import mvt
+from mapserve.anonymity import RESOLUTION as PUBLISHED_RESOLUTION
+from mapserve.drawing import Drawing, Drawn, Tile
+from mapserve.hexes import Hexes, aggregate
+
+BUFFER = 64 / mvt.EXTENT
+MAX_ZOOM = 16
+_RESOLUTIONS = (3, 3, 3, 3, 3, 4, 4, 5, 6, 7, 7, 8)
+_FINEST = 9
+_WHOLE_CITY_ZOOM = 6
+_INDEX_BITS = (1 << 52) - 1
+
+FIELDS = {
+    "cell": "H3 cell",
+    "count": "Requests",
+    "open": "Requests that are open",
+    "median_days": "Median days to close of those that are closed",
+}
+
+
+def resolution_at(zoom: int) -> int:
+    """The H3 resolution whose hexagons are 18 to 50 pixels wide at a zoom (tiles of 512 pixels)."""
+    return _RESOLUTIONS[zoom] if zoom < len(_RESOLUTIONS) else _FINEST
+
+
+async def draw_hexes(drawing: Drawing, name: str = "hexes") -> Drawn:
+    """The hexagons that touch a tile."""
+    tile, city = drawing.tile, drawing.city
+    resolution = resolution_at(tile.zoom)
+    if city.settings.hex_minimum > 1:
+        resolution = min(resolution, PUBLISHED_RESOLUTION)
+    touching = None
+    if tile.zoom >= _WHOLE_CITY_ZOOM:
+        touching = h3.cells_of_tile(tile.zoom, tile.x, tile.y, resolution, BUFFER)
+    found = await aggregate(drawing.connection, city, resolution, drawing.selection, touching)
+    features = [each for each in _features(found, tile) if touching or _touches(each, tile)]
+    return Drawn(mvt.layer(name, features) if features else b"", spreads=True)
+
+
+def _features(found: Hexes, tile: Tile) -> list[mvt.Feature]:
+    table = zip(
+        found.cells.tolist(),
+        found.requests.tolist(),
+        found.open.tolist(),
+        found.median_days.tolist(),
+        strict=True,
+    )
+    return [
+        mvt.Feature(
+            # the resolution is the same for all, and what is left a double holds exactly
+            cell & _INDEX_BITS,
+            _corners(cell, tile),
+            {
+                "cell": h3.text_of(cell),
+                "count": count,
+                "open": still_open,
+                "median_days": None if median != median else median,
+            },
+        )
+        for cell, count, still_open, median in table
+    ]
+
+
+def _corners(cell: int, tile: Tile) -> list[tuple[int, int]]:
+    across, down = mvt.project(h3.outline(cell), tile.zoom, tile.x, tile.y).T.tolist()
+    return list(zip(across, down, strict=True))
+
+
+def _touches(feature: mvt.Feature, tile: Tile) -> bool:
+    widest, edge = mvt.EXTENT * (1 + BUFFER), -mvt.EXTENT * BUFFER
+    return all(
+        min(each) < widest and max(each) > edge for each in zip(*feature.corners, strict=True)
+    )

@@ -1,0 +1,79 @@
+"""Requests in tiles: points where a tile holds few enough of them, hexagons at lower zooms."""
+
+from collections import Counter
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from geo.cells import centre
+from geo.tiles import key_range, tile_at
+from mapserve import hex_tiles, mvt
+from mapserve.drawing import Drawing, Drawn
+from mapserve.filters import Selection
+from mapserve.hexes import aggregate
+from open311.jurisdictions import Jurisdiction
+
+FIELDS = {
+    "service_request_id": "Identifier of the request",
+    "service_code": "Code of its service",
+    "status": "open or closed",
+    "requested_datetime": "When it was filed, ISO 8601 in UTC",
+    **hex_tiles.FIELDS,
+}
+"""Of points and of hexagons: which of them a feature has, its shape tells."""
+
+POINTS_FROM, POINTS_BY = 10, 15
+"""The zooms at which points begin, at the earliest and at the latest."""
+
+_NEVER = 99
+_SQL = Path(__file__).with_suffix(".sql").read_text()
+_ORDER = "order by hashtext(r.service_request_id), r.service_request_id"
+_COUNT = """
+select count(*) from service_request r
+where r.jurisdiction_id = :jurisdiction_id and r.visibility = 'public'
+    and r.quadkey >= :first and r.quadkey < :last
+"""
+
+
+async def first_zoom(connection: AsyncConnection, city: Jurisdiction, most: int) -> int:
+    """The least zoom whose fullest tile holds at most so many requests, by their hexagons."""
+    if city.settings.hex_minimum > 1:
+        return _NEVER
+    found = await aggregate(connection, city, 9, Selection())
+    middles = [centre(cell) for cell in found.cells.tolist()]
+    for zoom in range(POINTS_FROM, POINTS_BY):
+        tiles: Counter[tuple[int, int]] = Counter()
+        for (lon, lat), number in zip(middles, found.requests.tolist(), strict=True):
+            tiles[tile_at(lon, lat, zoom)] += number
+        if max(tiles.values(), default=0) <= most:
+            return zoom
+    return POINTS_BY
+
+
+async def draw_requests(drawing: Drawing) -> Drawn:
+    """Requests, each in one tile, or the hexagons that touch the tile."""
+    if drawing.tile.zoom < drawing.points_from:
+        return await hex_tiles.draw_hexes(drawing, "requests")
+    tile, most = drawing.tile, drawing.settings.max_tile_features
+    first, last = key_range(tile.zoom, tile.x, tile.y)
+    condition, values = drawing.selection.where()
+    names = values | {
+        "jurisdiction_id": drawing.city.jurisdiction_id,
+        "first": first,
+        "last": last,
+    }
+    place = {"size": float(1 << tile.zoom), "x": float(tile.x), "y": float(tile.y), "most": most}
+    statement = text(_SQL.format(where=condition, order=_ORDER))
+    data, number = (await drawing.connection.execute(statement, names | place)).one()
+    if number < most:
+        return Drawn(bytes(data) if number else b"")
+    total = (await drawing.connection.execute(text(_COUNT + condition), names)).scalar_one()
+    left_out = total - number
+    return Drawn(bytes(data) + _summary(left_out) if left_out else bytes(data), left_out)
+
+
+def _summary(left_out: int) -> bytes:
+    """A layer of its own with one feature in the middle, which says how many are missing."""
+    middle = (mvt.EXTENT // 2, mvt.EXTENT // 2)
+    return mvt.layer("requests_truncated", [mvt.Feature(1, [middle], {"truncated": left_out})])

@@ -1,0 +1,98 @@
+"""TileJSON 3.0: where a map finds tiles, and what is in them (github.com/mapbox/tilejson-spec)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from geo.cells import centre
+from mapserve.drawing import Layer
+from mapserve.filters import Selection
+from mapserve.hexes import aggregate
+from open311.jurisdictions import Jurisdiction
+
+Bounds = tuple[float, float, float, float]
+_BOUNDS = text("""
+select st_xmin(boundary), st_ymin(boundary), st_xmax(boundary), st_ymax(boundary)
+from jurisdiction where jurisdiction_id = :jurisdiction_id and boundary is not null
+""")
+_WORLD: Bounds = (-180.0, -85.0511, 180.0, 85.0511)
+_MARGIN = 0.1  # degrees, about a hexagon of the resolution that is asked
+_RESOLUTION = 6
+_FIRST_LOOK_ZOOM = 11
+
+
+class VectorLayer(Struct, frozen=True):
+    """One layer of the tiles, and what each field holds."""
+
+    id: str
+    description: str
+    minzoom: int
+    maxzoom: int
+    fields: dict[str, str]
+
+
+class TileJson(Struct, frozen=True):
+    """The document; bounds are west, south, east and north, the centre is lon, lat and zoom."""
+
+    tilejson: str
+    name: str
+    description: str
+    attribution: str
+    scheme: str
+    tiles: list[str]
+    minzoom: int
+    maxzoom: int
+    bounds: Bounds
+    center: tuple[float, float, int]
+    vector_layers: list[VectorLayer]
+
+
+async def describe(
+    connection: AsyncConnection, city: Jurisdiction, layers: Sequence[Layer], url: str
+) -> TileJson:
+    """The document for some layers in one tile; `url` is the template of their addresses."""
+    bounds, center = await extent(connection, city)
+    return TileJson(
+        tilejson="3.0.0",
+        name=", ".join(layer.title for layer in layers),
+        description=". ".join(layer.description for layer in layers),
+        attribution=city.name,
+        scheme="xyz",
+        tiles=[url],
+        minzoom=0,
+        # beyond, a map draws the tiles of this zoom larger
+        maxzoom=min(16, *(layer.max_zoom for layer in layers)),
+        bounds=bounds,
+        center=center,
+        vector_layers=[_vector_layer(layer) for layer in layers],
+    )
+
+
+def _vector_layer(layer: Layer) -> VectorLayer:
+    return VectorLayer(
+        layer.name, layer.description, 0, min(16, layer.max_zoom), dict(layer.fields)
+    )
+
+
+async def extent(
+    connection: AsyncConnection, city: Jurisdiction
+) -> tuple[Bounds, tuple[float, float, int]]:
+    """The city's bounds, and where to look first: at the hexagon with the most requests."""
+    found: Any = await connection.execute(_BOUNDS, {"jurisdiction_id": city.jurisdiction_id})
+    row = found.one_or_none()
+    hexes = await aggregate(connection, city, _RESOLUTION, Selection())
+    middles = [centre(cell) for cell in hexes.cells.tolist()]
+    if row is not None:
+        bounds: Bounds = tuple(row)
+    elif middles:
+        lon, lat = zip(*middles, strict=True)
+        bounds = (min(lon) - _MARGIN, min(lat) - _MARGIN, max(lon) + _MARGIN, max(lat) + _MARGIN)
+    else:
+        bounds = _WORLD
+    if not middles:
+        return bounds, ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, 1)
+    lon_first, lat_first = middles[int(hexes.requests.argmax())]
+    return bounds, (round(lon_first, 5), round(lat_first, 5), _FIRST_LOOK_ZOOM)
