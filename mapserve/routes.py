@@ -2,9 +2,10 @@
 
 from litestar.types import ControllerRouterHandler
 
-from mapserve import hex_routes, live_routes
+from mapserve import hex_routes, live_routes, tiles
 
 routes: list[ControllerRouterHandler] = [
     *hex_routes.routes,
+    *tiles.routes,
     *live_routes.routes,
 ]

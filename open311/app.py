@@ -12,6 +12,8 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from clients.web import pages
+from mapserve import tiles
+from mapserve.atlas import Atlas
 from mapserve.routes import routes as map_routes
 from mapserve.streams import Feeds
 from open311 import (
@@ -56,6 +58,7 @@ def create_app(settings: Settings) -> Litestar:
     """The ASGI application; connections open with its lifespan and close with it."""
     context = connections.open_context(settings)
     feeds = Feeds(context)
+    atlas = Atlas(context)
     app = Litestar(
         route_handlers=[
             *georeport.routes,
@@ -69,6 +72,7 @@ def create_app(settings: Settings) -> Litestar:
             "context": Provide(lambda: context, sync_to_thread=False, use_cache=True),
             "feeds": Provide(lambda: feeds, sync_to_thread=False, use_cache=True),
             "settings": Provide(lambda: settings, sync_to_thread=False, use_cache=True),
+            "atlas": Provide(lambda: atlas, sync_to_thread=False, use_cache=True),
         },
         exception_handlers={
             Problem: responses.tell_problem,
@@ -86,7 +90,8 @@ def create_app(settings: Settings) -> Litestar:
         debug=False,
     )
     # from outside: the framework's own middleware sees nothing of unknown paths and methods
-    limited = rates.limit(app.asgi_handler, context, _CORS.simple_headers)
+    served = tiles.quickly(app.asgi_handler, atlas, _CORS.simple_headers)
+    limited = rates.limit(served, context, _CORS.simple_headers)
     app.asgi_handler = observation.observe(limited)
     return app
 

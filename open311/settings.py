@@ -92,6 +92,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     map_statement_seconds: Annotated[
         Positive, Meta(description="Time limit of one SQL statement of a map.")
     ] = 5
+    max_tile_features: Annotated[
+        Positive, Meta(description="Most requests that one tile shows as points.")
+    ] = 5500
+    tile_cache_bytes: Annotated[
+        Natural, Meta(description="Memory for tiles in one web process, in bytes.")
+    ] = 268_435_456
     max_hex_requests: Annotated[
         Positive,
         Meta(description="Most requests that hexagons of resolution 10 to 12 are made of."),
