@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from saq import Status
 from saq.queue.redis import RedisQueue
 
-from mapserve import rollups
+from mapserve import recount, rollups
 from open311 import connections, events, housekeeping, remote_media, tasks, tokens
 from open311.context import Context
 from open311.settings import Settings
@@ -30,6 +30,7 @@ def handlers(context: Context) -> Handlers:
     return {
         "token.issue": partial(tokens.issue, context.db),
         "media.copy": partial(remote_media.copy, context),
+        rollups.REBUILD: lambda city, _payload: recount.rebuild(context.db, city),
     }
 
 
