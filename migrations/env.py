@@ -3,7 +3,7 @@
 from alembic import context
 from geoalchemy2.alembic_helpers import include_object, render_item
 
-from open311.tables import metadata
+from open311.map_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

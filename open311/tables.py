@@ -10,59 +10,19 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Date,
     ForeignKey,
-    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
-    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
-    func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import JSONB
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    }
-)
-
-
-def instant(name: str, *, null: bool = False, now: bool = False) -> Column[object]:
-    """A point in time, stored in UTC; those that clients see (`_datetime`) in whole seconds."""
-    default = func.now() if now else None
-    seconds = name.endswith("_datetime") or name == "changeset"
-    kind = TIMESTAMP(timezone=True, precision=0 if seconds else None)
-    return Column(name, kind, nullable=null, server_default=default)
-
-
-def tenant() -> Column[str]:
-    """Whose a row is: part of the key, and what row-level security reads."""
-    return Column(
-        "jurisdiction_id", Text, ForeignKey("jurisdiction.jurisdiction_id"), primary_key=True
-    )
-
-
-def within(table: str, column: str, other: str) -> ForeignKeyConstraint:
-    """A reference that cannot leave the jurisdiction."""
-    return ForeignKeyConstraint(
-        ["jurisdiction_id", column], [f"{table}.jurisdiction_id", f"{table}.{other}"]
-    )
-
-
-EMPTY_LIST = text("'{}'")
-EMPTY_OBJECT = text("'{}'::jsonb")
-EMPTY_ARRAY = text("'[]'::jsonb")
+from open311.schema import EMPTY_ARRAY, EMPTY_LIST, EMPTY_OBJECT, instant, metadata, tenant, within
 
 jurisdiction = Table(
     "jurisdiction",
@@ -81,6 +41,7 @@ jurisdiction = Table(
         comment="a test endpoint is a jurisdiction of its own, beside the one it rehearses",
     ),
     instant("changeset", now=True),
+    Column("municipality_code", Text, comment="code of its boundary of kind municipality"),
 )
 
 service = Table(
@@ -316,64 +277,3 @@ task = Table(
     CheckConstraint("state in ('waiting', 'running', 'done', 'dead')", name="state"),
     Index("task_due_idx", "run_after", postgresql_where=text("state in ('waiting', 'running')")),
 )
-
-relayed = Table(
-    "relayed",
-    metadata,
-    tenant(),
-    Column("batch", BigInteger, Identity(always=True), primary_key=True),
-    Column("last_event", BigInteger, nullable=False, comment="number of the newest event"),
-    Column(
-        "quadkeys",
-        ARRAY(BigInteger),
-        comment="points whose tiles changed; null when any may have",
-    ),
-    instant("at", now=True),
-    Index("relayed_batch_idx", "batch", unique=True),
-)
-
-map_change = Table(
-    "map_change",
-    metadata,
-    tenant(),
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column(
-        "sign",
-        SmallInteger,
-        nullable=False,
-        comment="1: a request came onto the map, -1: it left; 0: too many to list",
-    ),
-    Column("service_code", Text),
-    instant("requested_datetime", null=True),
-    Column("days", SmallInteger, comment="see days_code; null of an open request"),
-    Column("cells", ARRAY(BigInteger)),
-    Column("quadkey", BigInteger),
-)
-
-hex_rollup = Table(
-    "hex_rollup",
-    metadata,
-    tenant(),
-    Column("resolution", SmallInteger, primary_key=True, autoincrement=False),
-    Column("service_code", Text, primary_key=True, comment="empty: all services"),
-    Column(
-        "month",
-        Date,
-        primary_key=True,
-        comment="first day, in the jurisdiction's time zone; -infinity: all months",
-    ),
-    Column("cell", BigInteger, primary_key=True, autoincrement=False),
-    Column("requests", Integer, nullable=False),
-    Column("open", Integer, nullable=False),
-    Column(
-        "days",
-        LargeBinary,
-        nullable=False,
-        comment="closed requests by days_code: pairs of its two bytes and a count of four, "
-        "ascending",
-    ),
-    Column("median_days", SmallInteger),
-    Column("p90_days", SmallInteger),
-)
-
-TENANT_TABLES = [table for table in metadata.sorted_tables if table is not jurisdiction]

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from open311 import db
+from open311.map_tables import metadata
 from open311.migrate import head, migrate, script_config
 from open311.settings import Settings, SettingsError
-from open311.tables import metadata
 from tests.conftest import new_database
 
 # SQLAlchemy does not know PostgreSQL's xid8; the details below compare it all the same.

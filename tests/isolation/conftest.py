@@ -35,6 +35,7 @@ insert into idempotency (jurisdiction_id, key_id, idempotency_key, digest, answe
 values (:city, 'K1', 'once', 'digest', '{}');
 insert into relayed (jurisdiction_id, last_event, quadkeys) values (:city, 1, '{1}');
 insert into map_change (jurisdiction_id, sign) values (:city, 0);
+insert into team (jurisdiction_id, team, name) values (:city, 'roads', 'Roads');
 insert into hex_rollup values (:city, 8, '', '-infinity', 1, 1, 1, '')
 """
 

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from open311 import db
 from open311.db import Database
+from open311.map_tables import TENANT_TABLES
 from open311.settings import Settings
-from open311.tables import TENANT_TABLES
 
 pytestmark = pytest.mark.anyio
 

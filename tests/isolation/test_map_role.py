@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from open311.db import Database
-from open311.tables import TENANT_TABLES
+from open311.map_tables import TENANT_TABLES
 
 pytestmark = pytest.mark.anyio
 
@@ -167,6 +167,7 @@ async def test_what_is_public_of_the_map_role_is_a_list(owner: AsyncConnection) 
     group by table_name
     """)
     columns = {name: set(names) for name, names in await owner.execute(granted)}
-    assert set(columns) == {"hex_rollup", "jurisdiction", "service", "service_request"}
+    shared = {"boundary", "boundary_part", "place", "jurisdiction"}
+    assert set(columns) == {"hex_rollup", "service", "service_request"} | shared
     assert not columns["service_request"] & set(PRIVATE_COLUMNS)
     assert columns["service_request"] == set(PUBLIC_COLUMNS.split())
