@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311.errors import BadInput, Conflict
+from open311.errors import BadInput, Conflict, NotFound
 from open311.forms import Fields
 from open311.settings import Settings
 
@@ -67,6 +67,14 @@ async def recall(
         return None
     if row.digest != seen:
         raise Conflict("This Idempotency-Key was used for another request.")
+    return msgspec.convert(row.answer, kind)
+
+
+async def find(connection: AsyncConnection, names: dict[str, str], kind: type[T]) -> T:
+    """The answer that was given to a key, whatever the body was. Raises NotFound."""
+    row = (await connection.execute(_FIND, names)).one_or_none()
+    if row is None:
+        raise NotFound("This receipt does not exist, or not any more.")
     return msgspec.convert(row.answer, kind)
 
 

@@ -162,6 +162,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_key_requests: Annotated[
         Positive, Meta(description="API key applications of one address, a window.")
     ] = 5
+    rate_reports: Annotated[
+        Positive, Meta(description="Reports on the web of one address, a window.")
+    ] = 20
     rate_exempt: Annotated[
         tuple[str, ...],
         Meta(description="Networks without an address limit, and where the demo key has none."),

@@ -50,7 +50,7 @@ TEMPLATES = TemplateConfig(
 async def get_home(context: NamedDependency[Context]) -> Template:
     """Every municipality; test endpoints are found by those who need them."""
     everywhere = await jurisdictions.list_all(context.db)
-    return _page("home.html", {"cities": [each for each in everywhere if each.test_of is None]})
+    return page("home.html", {"cities": [each for each in everywhere if each.test_of is None]})
 
 
 @route("/{jurisdiction_id:str}", http_method=_READ)
@@ -62,7 +62,7 @@ async def get_city(jurisdiction_id: FromPath[str], context: NamedDependency[Cont
     by_group = groupby(sorted(offered, key=lambda s: s.group), key=lambda s: s.group)
     groups = [(group, list(members)) for group, members in by_group]
     shown = {"city": city, "groups": groups, "address": context.settings.address}
-    return _page("city.html", shown)
+    return page("city.html", shown)
 
 
 @route("/open311/{jurisdiction_id:str}/key", http_method=_READ)
@@ -71,7 +71,7 @@ async def get_key_form(
 ) -> Template:
     """The application for an API key."""
     city = await jurisdictions.find(context.db, jurisdiction_id)
-    return _page("key.html", {"city": city, "given": {}})
+    return page("key.html", {"city": city, "given": {}})
 
 
 @post("/open311/{jurisdiction_id:str}/key", status_code=200)
@@ -89,8 +89,8 @@ async def post_key_form(
         caller = rates.address(request.scope, context.settings)
         key = await _apply(context, city, fields, caller)
     except Problem as problem:
-        return _refuse("key.html", shown, problem)
-    return _page("key.html", shown | {"key": key})
+        return refuse("key.html", shown, problem)
+    return page("key.html", shown | {"key": key})
 
 
 async def _apply(
@@ -111,21 +111,23 @@ async def _apply(
     )
 
 
-def _page(name: str, shown: Mapping[str, Any]) -> Template:
+def page(name: str, shown: Mapping[str, Any]) -> Template:
+    """A page of ours: nothing in it runs or loads but what is ours too."""
     return Template(name, context=dict(shown), headers=_HEADERS)
 
 
-def _refuse(name: str, shown: Mapping[str, Any], problem: Problem) -> Template:
-    page = _page(name, {**shown, "wrong": problem.descriptions})
-    page.status_code = STATUS[type(problem)]
+def refuse(name: str, shown: Mapping[str, Any], problem: Problem) -> Template:
+    """A page again, with what was `wrong`, and the status that says so."""
+    refused = page(name, {**shown, "wrong": problem.descriptions})
+    refused.status_code = STATUS[type(problem)]
     if problem.retry_after:
-        page.headers["Retry-After"] = str(problem.retry_after)
-    return page
+        refused.headers["Retry-After"] = str(problem.retry_after)
+    return refused
 
 
 def tell_person(_: Request[Any, Any, Any], problem: Problem) -> Template:
     """What went wrong, as a page."""
-    return _refuse("wrong.html", {}, problem)
+    return refuse("wrong.html", {}, problem)
 
 
 _PAGES = [get_home, get_city, get_key_form, post_key_form]
