@@ -36,6 +36,12 @@ def interleave(x: int, y: int) -> int:
     return int(_spread(x) | _spread(y) << 1)
 
 
+def interleaved(x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The Morton numbers of many columns and rows of the same zoom."""
+    keys: NDArray[np.int64] = _spread(x) | (_spread(y) << 1)
+    return keys
+
+
 def deinterleave(key: int) -> tuple[int, int]:
     """The column and row of a Morton number."""
     return _gather(key), _gather(key >> 1)
@@ -87,8 +93,7 @@ def quadkeys(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.i
     y = 0.5 - np.arcsinh(np.tan(np.radians(lat))) / (2 * np.pi)
     column = np.clip((x * size).astype(np.int64), 0, size - 1)
     row = np.clip((y * size).astype(np.int64), 0, size - 1)
-    keys: NDArray[np.int64] = _spread(column) | (_spread(row) << 1)
-    return keys
+    return interleaved(column, row)
 
 
 def key_range(zoom: int, x: int, y: int) -> tuple[int, int]:
