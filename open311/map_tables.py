@@ -1,4 +1,4 @@
-"""The tables of the map: what changed on it, counts, boundaries, places and teams."""
+"""The tables of the map: what changed on it, counts, boundaries, places, teams and datasets."""
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
@@ -9,7 +9,9 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -20,8 +22,9 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-from open311.schema import EMPTY_LIST, instant, metadata, tenant
+from open311.schema import EMPTY_ARRAY, EMPTY_LIST, EMPTY_OBJECT, instant, metadata, tenant
 from open311.tables import jurisdiction
 
 relayed = Table(
@@ -154,6 +157,63 @@ team = Table(
     Column("base", Geometry("POINT", 4326, spatial_index=False)),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("position", Integer, nullable=False, server_default=text("0")),
+)
+
+dataset = Table(
+    "dataset",
+    metadata,
+    tenant(),
+    Column("dataset", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("attribution", Text, nullable=False, server_default=""),
+    Column("geometry_type", Text, nullable=False),
+    Column(
+        "fields",
+        JSONB,
+        nullable=False,
+        server_default=EMPTY_ARRAY,
+        comment="list of name and type, in the order of the file",
+    ),
+    Column("features", Integer, nullable=False),
+    Column("bounds", ARRAY(Double), nullable=False, comment="west, south, east, north in degrees"),
+    Column(
+        "min_zoom",
+        SmallInteger,
+        nullable=False,
+        comment="the first zoom at which there is something to see",
+    ),
+    Column("published", Boolean, nullable=False, server_default=text("false")),
+    instant("updated_at", now=True),
+)
+
+feature = Table(
+    "feature",
+    metadata,
+    tenant(),
+    Column("dataset", Text, primary_key=True),
+    Column("feature_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("geom", Geometry("GEOMETRY", 4326, spatial_index=False), nullable=False),
+    Column("properties", JSONB, nullable=False, server_default=EMPTY_OBJECT),
+    Column(
+        "place",
+        BigInteger,
+        nullable=False,
+        comment="the smallest tile around it: its first quadkey, and its zoom in the last five "
+        "bits",
+    ),
+    Column(
+        "size",
+        REAL,
+        nullable=False,
+        comment="longer side in Web Mercator, where the world is 1 wide; 0 of a point",
+    ),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "dataset"],
+        ["dataset.jurisdiction_id", "dataset.dataset"],
+        ondelete="CASCADE",
+    ),
+    Index(None, "jurisdiction_id", "dataset", "place"),
 )
 
 SHARED = (jurisdiction, boundary, boundary_part, place)

@@ -36,6 +36,13 @@ values (:city, 'K1', 'once', 'digest', '{}');
 insert into relayed (jurisdiction_id, last_event, quadkeys) values (:city, 1, '{1}');
 insert into map_change (jurisdiction_id, sign) values (:city, 0);
 insert into team (jurisdiction_id, team, name) values (:city, 'roads', 'Roads');
+insert into dataset (
+    jurisdiction_id, dataset, title, geometry_type, features, bounds, min_zoom, published
+)
+select :city, d, d, 'Point', 1, '{18, -34, 18, -34}', 0, d = 'clinics'
+from unnest(array['clinics', 'draft']) d;
+insert into feature (jurisdiction_id, dataset, feature_id, geom, place, size)
+select :city, d, 1, st_point(18, -34, 4326), 1, 0 from unnest(array['clinics', 'draft']) d;
 insert into hex_rollup values (:city, 8, '', '-infinity', 1, 1, 1, '')
 """
 

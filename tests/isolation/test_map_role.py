@@ -12,7 +12,7 @@ from open311.map_tables import TENANT_TABLES
 pytestmark = pytest.mark.anyio
 
 Refused = Callable[[Database, str, str], Awaitable[str]]
-PUBLISHED = ("service", "service_request", "hex_rollup")
+PUBLISHED = ("service", "service_request", "hex_rollup", "dataset", "feature")
 PERSONAL = [table.name for table in TENANT_TABLES if table.name not in PUBLISHED]
 
 
@@ -131,6 +131,16 @@ async def test_the_map_role_sees_services_that_are_shown(maps: Database, mine: s
         assert codes.scalars().all() == ["HOLE"]
 
 
+@pytest.mark.parametrize("table", ["dataset", "feature"])
+async def test_the_map_role_sees_published_datasets(
+    maps: Database, mine: str, theirs: str, table: str
+) -> None:
+    for city in (mine, theirs):
+        async with maps.begin(city) as connection:
+            seen = await connection.execute(text(f"select jurisdiction_id, dataset from {table}"))
+            assert [tuple(row) for row in seen] == [(city, "clinics")]
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -168,6 +178,6 @@ async def test_what_is_public_of_the_map_role_is_a_list(owner: AsyncConnection) 
     """)
     columns = {name: set(names) for name, names in await owner.execute(granted)}
     shared = {"boundary", "boundary_part", "place", "jurisdiction"}
-    assert set(columns) == {"hex_rollup", "service", "service_request"} | shared
+    assert set(columns) == set(PUBLISHED) | shared
     assert not columns["service_request"] & set(PRIVATE_COLUMNS)
     assert columns["service_request"] == set(PUBLIC_COLUMNS.split())

@@ -1,5 +1,7 @@
 """Places of shapes, and which of them may touch a tile, against what boxes say themselves."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,7 +58,7 @@ def test_a_tile_asks_for_few_spans(zoom: int, most: int) -> None:
     middle = (1 << zoom) // 2
     spans = tile_index.around(zoom, middle, middle)
     assert len(spans) <= most
-    assert all(one[1] < other[0] for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one[1] < other[0] for one, other in pairwise(spans))
 
 
 def test_far_shapes_are_not_asked_for() -> None:
