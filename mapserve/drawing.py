@@ -54,3 +54,5 @@ class Layer(Struct, frozen=True):
     fields: Mapping[str, str]
     draw: Callable[[Drawing], Awaitable[Drawn]]
     max_zoom: int
+    min_zoom: int = 0
+    attribution: str = ""

@@ -1,12 +1,18 @@
-"""The layers that maps draw: a new one is one entry, and every service then has it."""
+"""The layers that maps draw: a new one is one entry, and every service then has it.
 
+Beside them each city has its published datasets.
+"""
+
+from mapserve import datasets
 from mapserve.drawing import WORLD_ZOOM, Layer
 from mapserve.hex_tiles import FIELDS as HEX_FIELDS
 from mapserve.hex_tiles import MAX_ZOOM as HEX_ZOOM
 from mapserve.hex_tiles import draw_hexes
 from mapserve.points import FIELDS as REQUEST_FIELDS
 from mapserve.points import draw_requests
+from open311.db import Database
 from open311.errors import NotFound
+from open311.jurisdictions import Jurisdiction
 
 LAYERS = {
     layer.name: layer
@@ -31,16 +37,22 @@ LAYERS = {
 }
 
 
-def find(name: str) -> Layer:
-    """A layer by its name. Raises NotFound."""
-    if name not in LAYERS:
-        raise NotFound(f"There is no layer {name[:60]!r}; there are {', '.join(LAYERS)}.")
-    return LAYERS[name]
-
-
-def find_all(names: str) -> list[Layer]:
+async def find_all(maps: Database, city: Jurisdiction, names: str) -> list[Layer]:
     """The layers of a comma-separated list, each once. Raises NotFound."""
     wanted = names.split(",")
     if len(set(wanted)) < len(wanted):
         raise NotFound("Each layer can be named once.")
-    return [find(name) for name in wanted]
+    if all(name in LAYERS for name in wanted):
+        return [LAYERS[name] for name in wanted]
+    there = {layer.name: layer for layer in await list_all(maps, city)}
+    for name in wanted:
+        if name not in there:
+            raise NotFound(f"There is no layer {name[:60]!r}; there are {', '.join(there)}.")
+    return [there[name] for name in wanted]
+
+
+async def list_all(maps: Database, city: Jurisdiction) -> list[Layer]:
+    """The layers of a city: those that all have, then the datasets that it publishes, by name."""
+    async with maps.begin(city.jurisdiction_id) as connection:
+        published = await datasets.list_all(connection, city.jurisdiction_id)
+    return [*LAYERS.values(), *map(datasets.layer_of, published)]

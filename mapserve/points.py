@@ -70,10 +70,6 @@ async def draw_requests(drawing: Drawing) -> Drawn:
         return Drawn(bytes(data) if number else b"")
     total = (await drawing.connection.execute(text(_COUNT + condition), names)).scalar_one()
     left_out = total - number
-    return Drawn(bytes(data) + _summary(left_out) if left_out else bytes(data), left_out)
-
-
-def _summary(left_out: int) -> bytes:
-    """A layer of its own with one feature in the middle, which says how many are missing."""
-    middle = (mvt.EXTENT // 2, mvt.EXTENT // 2)
-    return mvt.layer("requests_truncated", [mvt.Feature(1, [middle], {"truncated": left_out})])
+    return Drawn(
+        bytes(data) + mvt.truncation("requests", left_out) if left_out else bytes(data), left_out
+    )

@@ -58,11 +58,11 @@ async def describe(
     return TileJson(
         tilejson="3.0.0",
         name=", ".join(layer.title for layer in layers),
-        description=". ".join(layer.description for layer in layers),
-        attribution=city.name,
+        description=". ".join(layer.description for layer in layers if layer.description),
+        attribution=", ".join(dict.fromkeys(layer.attribution or city.name for layer in layers)),
         scheme="xyz",
         tiles=[url],
-        minzoom=0,
+        minzoom=min(layer.min_zoom for layer in layers),
         # beyond, a map draws the tiles of this zoom larger
         maxzoom=min(16, *(layer.max_zoom for layer in layers)),
         bounds=bounds,
@@ -73,7 +73,7 @@ async def describe(
 
 def _vector_layer(layer: Layer) -> VectorLayer:
     return VectorLayer(
-        layer.name, layer.description, 0, min(16, layer.max_zoom), dict(layer.fields)
+        layer.name, layer.description, layer.min_zoom, min(16, layer.max_zoom), dict(layer.fields)
     )
 
 

@@ -54,7 +54,8 @@ async def get_tile(
     selection = read(await read_query(request, context.settings), ZoneInfo(city.time_zone))
     tile = _read_tile(z, x, y)
     address = request.scope["path"], request.scope["query_string"]
-    making = atlas.tile(city, find_all(layers), tile, selection, address)
+    found = await find_all(context.maps, city, layers)
+    making = atlas.tile(city, found, tile, selection, address)
     entry = await _while_waited_for(request.receive, making)
     status, headers, body = _told(entry, request.headers.get)
     return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
@@ -146,8 +147,9 @@ async def get_tilejson(
     names = name.removesuffix(".json")
     url = f"{context.settings.address}/maps/{city.jurisdiction_id}/tiles/{names}"
     url += "/{z}/{x}/{y}.mvt" + _filters(fields)
+    layers = await find_all(context.maps, city, names)
     async with context.maps.begin(city.jurisdiction_id) as connection:
-        told = await tilejson.describe(connection, city, find_all(names), url)
+        told = await tilejson.describe(connection, city, layers, url)
     return answer(request, msgspec.json.encode(told), "application/json")
 
 

@@ -93,11 +93,18 @@ class Settings(Struct, frozen=True, kw_only=True):
         Positive, Meta(description="Time limit of one SQL statement of a map.")
     ] = 5
     max_tile_features: Annotated[
-        Positive, Meta(description="Most requests that one tile shows as points.")
+        Positive, Meta(description="Most requests, or features of a dataset, that one tile shows.")
     ] = 5500
+    max_tile_bytes: Annotated[
+        Positive, Meta(description="Largest layer of a tile of a dataset, in bytes.")
+    ] = 450_000
     tile_cache_bytes: Annotated[
         Natural, Meta(description="Memory for tiles in one web process, in bytes.")
     ] = 268_435_456
+    max_dataset_features: Annotated[Positive, Meta(description="Most features of a dataset.")] = (
+        2_000_000
+    )
+    max_dataset_fields: Annotated[Positive, Meta(description="Most fields of a dataset.")] = 100
     max_hex_requests: Annotated[
         Positive,
         Meta(description="Most requests that hexagons of resolution 10 to 12 are made of."),
