@@ -44,16 +44,16 @@ def layer(name: str, features: Iterable[Feature]) -> bytes:
     return _field(0x1A, b"".join(parts))
 
 
-def varint(number: int) -> bytes:
-    """A number from 0 in the variable length of protobuf."""
-    if number < 128:
-        return _SMALL[number]
 def truncation(name: str, left_out: int) -> bytes:
     """A layer `{name}_truncated` whose one feature says how many others are missing."""
     middle = (EXTENT // 2, EXTENT // 2)
     return layer(f"{name}_truncated", [Feature(1, [middle], {"truncated": left_out})])
 
 
+def varint(number: int) -> bytes:
+    """A number from 0 in the variable length of protobuf."""
+    if number < 128:
+        return _SMALL[number]
     parts = bytearray()
     while number >= 128:
         parts.append(number & 127 | 128)
