@@ -3,11 +3,13 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import msgspec
 from litestar import Litestar, get
 from litestar.response import Response
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from open311 import db
 from open311.settings import from_environment
@@ -19,6 +21,30 @@ select service_request_id, status, status_notes, s.service_name, service_code, r
 from service_request r join service s using (jurisdiction_id, service_code)
 where jurisdiction_id = 'capetown.gov.za' and r.visibility = 'public' and service_request_id = $1
 """
+
+
+def create_fixed() -> Litestar:
+    """Litestar alone, with the bytes of the file BENCH_BODY."""
+    body = Path(os.environ["BENCH_BODY"]).read_bytes()
+
+    @get("/", media_type="application/vnd.mapbox-vector-tile")
+    async def fixed() -> bytes:
+        return body
+
+    return Litestar([fixed], openapi_config=None)
+
+
+def create_asgi() -> ASGIApp:
+    """Not even a framework, with the bytes of the file BENCH_BODY."""
+    body = Path(os.environ["BENCH_BODY"]).read_bytes()
+    headers = [(b"content-length", str(len(body)).encode())]
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    return app
 
 
 def create_app() -> Litestar:

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from sqlalchemy import URL
 
 from open311 import db
 from open311.settings import Settings
@@ -60,9 +62,7 @@ def shown(load: Load) -> str:
 @contextmanager
 def running(settings: Settings, kind: str, app: str) -> Iterator[Server]:
     """A server process on a free port, ready to answer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = SERVERS[kind].format(app=app, port=port).split()
     process = subprocess.Popen(
         [sys.executable, "-m", *command], env=environment(settings), start_new_session=True
@@ -76,6 +76,12 @@ def running(settings: Settings, kind: str, app: str) -> Iterator[Server]:
         process.wait()
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """The settings as the server reads them."""
     return os.environ | {
@@ -84,6 +90,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "MEDIA_URL": settings.media_url,
         "SECRET_KEYS": ",".join(settings.secret_keys),
         "POOL_SIZE": str(settings.pool_size),
+        "TILE_CACHE_BYTES": str(settings.tile_cache_bytes),
         "LOG_LEVEL": "error",
     }
 
@@ -98,9 +105,18 @@ def wait_for(url: str) -> None:
     raise SystemExit(f"{url} does not answer")
 
 
-def wrk(server: Server, path: str, seconds: int, clients: int, script: str = "") -> Load:
+def wrk(
+    server: Server,
+    path: str,
+    seconds: int,
+    clients: int,
+    script: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Load:
     """Load a path; the CPU is that of the server's processes alone."""
     scripted = ["-s", str(HERE / script)] if script else []
+    for name, value in (headers or {}).items():
+        scripted += ["-H", f"{name}: {value}"]
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}", "--latency", *scripted]
     before = cpu_seconds(server.pid)
     text = subprocess.run([*command, server.url + path], capture_output=True, text=True).stdout
@@ -124,11 +140,15 @@ def cpu_seconds(pid: int) -> float:
 
 def pgbench(settings: Settings, script: str, seconds: int, clients: int) -> Load:
     """The same statements by PostgreSQL's own client, as the application role."""
-    url = db.role_url(settings, "app").set(drivername="postgresql")
+    file = HERE / "sql" / f"{script}.sql"
+    return pgbench_file(db.role_url(settings, "app"), file, seconds, clients)
+
+
+def pgbench_file(url: URL, file: Path, seconds: int, clients: int) -> Load:
+    """A script's statements by PostgreSQL's own client."""
     command = [pgbench_path(), "-n", "-M", "prepared", "-j1", f"-c{clients}", f"-T{seconds}"]
-    target = url.render_as_string(hide_password=False)
-    log = ["-f", str(HERE / "sql" / f"{script}.sql"), target]
-    done = subprocess.run([*command, *log], capture_output=True, text=True)
+    target = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    done = subprocess.run([*command, "-f", str(file), target], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
     average = float(re.search(r"latency average = ([\d.]+) ms", done.stdout)[1])

@@ -1,6 +1,7 @@
 """H3 cells as the 64-bit integers that are stored and compared (https://h3geo.org)."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import h3.api.basic_int as h3
 import numpy as np
@@ -84,6 +85,7 @@ def children(cell: int, resolution: int) -> tuple[int, int]:
     return first, last
 
 
+@lru_cache(maxsize=65_536)
 def outline(cell: int) -> list[tuple[float, float]]:
     """The corners of a cell as (lon, lat) in degrees, counter-clockwise, not closed.
 
@@ -116,6 +118,7 @@ def compact(cells: Sequence[int]) -> list[int]:
     return list(h3.compact_cells(cells))
 
 
+@lru_cache(maxsize=1024)
 def cells_of_tile(zoom: int, x: int, y: int, resolution: int, buffer: float) -> list[int]:
     """Every cell whose outline touches a tile widened by `buffer` of its width on each side."""
     return cover(shapely.box(*bounds(zoom, x, y, buffer)), resolution, touching=True)

@@ -16,7 +16,11 @@ EXTENT = 4096
 
 _POINT, _POLYGON = 1, 3
 _MOVE_TO, _LINE_TO, _CLOSE_PATH = 1, 2, 15
-_SMALL = [bytes([number]) for number in range(128)]
+# of one byte and of two: nearly all that a tile has
+_SHORT = [
+    bytes([number]) if number < 128 else bytes([number & 127 | 128, number >> 7])
+    for number in range(1 << 14)
+]
 
 Value = str | int | float | bool
 
@@ -52,8 +56,8 @@ def truncation(name: str, left_out: int) -> bytes:
 
 def varint(number: int) -> bytes:
     """A number from 0 in the variable length of protobuf."""
-    if number < 128:
-        return _SMALL[number]
+    if number < 1 << 14:
+        return _SHORT[number]
     parts = bytearray()
     while number >= 128:
         parts.append(number & 127 | 128)
@@ -89,7 +93,7 @@ def _feature(
         (
             b"\x08" + varint(feature.id),
             _field(0x12, bytes(tags)),
-            b"\x18" + _SMALL[_POINT if is_point else _POLYGON],
+            b"\x18" + _SHORT[_POINT if is_point else _POLYGON],
             _field(0x22, _geometry(feature.corners, is_point)),
         )
     )
@@ -98,24 +102,27 @@ def _feature(
 def _geometry(corners: Sequence[tuple[int, int]], is_point: bool) -> bytes:
     if not is_point and _area(corners) < 0:
         corners = corners[::-1]
-    parts = bytearray(varint(1 << 3 | _MOVE_TO))
+    parts = [varint(1 << 3 | _MOVE_TO)]
     last_x = last_y = 0
     for number, (x, y) in enumerate(corners):
         if number == 1:
-            parts += varint((len(corners) - 1) << 3 | _LINE_TO)
-        parts += varint(_zigzag(x - last_x)) + varint(_zigzag(y - last_y))
+            parts.append(varint((len(corners) - 1) << 3 | _LINE_TO))
+        parts.append(varint(_zigzag(x - last_x)))
+        parts.append(varint(_zigzag(y - last_y)))
         last_x, last_y = x, y
     if not is_point:
-        parts += _SMALL[_CLOSE_PATH]
-    return bytes(parts)
+        parts.append(_SHORT[_CLOSE_PATH])
+    return b"".join(parts)
 
 
 def _area(corners: Sequence[tuple[int, int]]) -> int:
     """Twice the area by the surveyor's formula: positive for an outer ring (section 4.3.3.3)."""
-    following = [*corners[1:], corners[0]]
-    return sum(
-        x * next_y - next_x * y for (x, y), (next_x, next_y) in zip(corners, following, strict=True)
-    )
+    total = 0
+    last_x, last_y = corners[-1]
+    for x, y in corners:
+        total += last_x * y - x * last_y
+        last_x, last_y = x, y
+    return total
 
 
 def _zigzag(number: int) -> int:
@@ -126,7 +133,7 @@ def _value(value: Any) -> bytes:
     if isinstance(value, str):
         return _field(0x0A, value.encode())
     if isinstance(value, bool):
-        return b"\x38" + _SMALL[value]
+        return b"\x38" + _SHORT[value]
     if isinstance(value, int):
         return b"\x30" + varint(_zigzag(value))
     return b"\x19" + struct.pack("<d", value)
