@@ -58,8 +58,12 @@ _NAMES = tuple(field.name for field in msgspec.structs.fields(Contact))
 
 
 def read_contact(values: Mapping[str, list[str]]) -> Contact:
-    """Take a contact out of a form's values, the last of each. Raises BadInput by name."""
-    given = {name: values[name][-1].strip() for name in _NAMES if name in values}
+    """Take a contact out of a form's values, the last of each; blank is not given.
+
+    Raises BadInput by name.
+    """
+    last = {name: values[name][-1].strip() for name in _NAMES if name in values}
+    given = {name: value for name, value in last.items() if value}
     wrong = [
         f"{name} is longer than {_LONGEST} characters or has control characters in it."
         for name, value in given.items()

@@ -40,11 +40,7 @@ def check_origin(request: Request[Any, Any, Any], settings: Settings) -> None:
 
 
 async def file(
-    context: Context,
-    city: Jurisdiction,
-    report: Report,
-    form_key: str,
-    address: rates.Address,
+    context: Context, city: Jurisdiction, report: Report, address: rates.Address
 ) -> None:
     """File a report; the same form again, changed or not, files nothing more.
 
@@ -53,7 +49,7 @@ async def file(
     await _spend(context, address)
     api_key = _key(context.settings, city)
     await keys.ensure(context.db, city.jurisdiction_id, api_key, "web", ("requests",), "high")
-    caller = Caller(api_key, address, idempotency_key=form_key)
+    caller = Caller(api_key, address, idempotency_key=report.form_key)
     try:
         await submission.submit(context, city, report_form.to_file(report), caller)
     except Conflict:

@@ -48,6 +48,8 @@ class Report(Struct, frozen=True):
     """A report so far: all that was typed, and what of place and service is clear."""
 
     fields: Fields
+    form_key: str
+    """Makes one report of however many tries."""
     place: Place | None
     service: Service | None
     faults: list[Fault]
@@ -76,7 +78,7 @@ async def read(context: Context, city: Jurisdiction, fields: Fields) -> Report:
         faults.append(Fault("q", "report.wrong.service"))
     files = [upload for upload in fields.files if upload.content]  # browsers send an empty one
     typed = Fields(fields.values, _with_points(service, fields.attributes), files)
-    return Report(typed, place, service, faults)
+    return Report(typed, _form_key(fields), place, service, faults)
 
 
 def _read_place(fields: Fields) -> tuple[Place | None, list[Fault]]:
@@ -164,8 +166,8 @@ def _with_points(service: Service | None, answers: dict[str, list[str]]) -> dict
     }
 
 
-def form_key(fields: Fields) -> str:
-    """The key that makes one report of however many tries; a new one for a new form."""
+def _form_key(fields: Fields) -> str:
+    """The key that came with the form; a new one for a new form."""
     given = fields.text("form_key") or ""
     known = len(given) == _FORM_KEY_LENGTH and set(given) <= set(identifiers.ALPHABET)
     return given if known else identifiers.long()

@@ -1,19 +1,18 @@
 """Pages for people: what they show, that anyone can use them, and how apps get a key."""
 
-import secrets
 from collections.abc import AsyncIterator
 
 import httpx
 import msgspec
 import pytest
 from litestar import Litestar
-from lxml import html
 from sqlalchemy import text
 
 from open311 import reporters
 from open311.app import create_app
 from open311.db import Database
 from open311.settings import Settings
+from tests.api.browsing import browse, read, words
 
 pytestmark = pytest.mark.anyio
 
@@ -21,26 +20,10 @@ APPLICATION = {"app": "Pothole patrol", "first_name": "Zola", "email": "zola@exa
 REPORT = {"service_code": "POTHOLE", "lat": "-33.92", "long": "18.65"}
 
 
-def browse(app: Litestar) -> httpx.AsyncClient:
-    """A browser with an address of its own, so nobody else uses up its limits."""
-    address = f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
-    transport = httpx.ASGITransport(app, client=(address, 50000))
-    return httpx.AsyncClient(transport=transport, base_url="http://open311.test")
-
-
 @pytest.fixture
 async def browser(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     async with browse(app) as made:
         yield made
-
-
-def read(answer: httpx.Response) -> html.HtmlElement:
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    return html.fromstring(answer.text)
-
-
-def words(answer: httpx.Response) -> str:
-    return " ".join(read(answer).find(".//main").text_content().split())
 
 
 async def test_home_lists_municipalities_and_no_test_endpoints(
