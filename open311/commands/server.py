@@ -100,10 +100,10 @@ def _serve_web(settings: Settings, listener: socket.socket) -> None:
         timeout_graceful_shutdown=settings.drain_seconds,
         backlog=supervisor.BACKLOG,
     )
-    _Server(config, app.state.hub.end).run(sockets=[listener])
+    WebServer(config, app.state.hub.end).run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
+class WebServer(uvicorn.Server):
     """Uvicorn, which waits for answers under way; those that never end have to be told."""
 
     def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
