@@ -133,7 +133,14 @@ place = Table(
     Column("address_id", Text),
     Column("weight", REAL, nullable=False, server_default=text("0")),
     Column("source", Text, nullable=False, server_default=""),
-    Index(None, "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
+    Index(None, "search"),
+    Index(
+        "place_alike_idx",
+        "search",
+        postgresql_using="gin",
+        postgresql_ops={"search": "gin_trgm_ops"},
+        postgresql_where=text("address_id is null"),
+    ),
     Index(None, "geom", postgresql_using="gist"),
     Index(None, "municipality_code", "address_id"),
 )

@@ -153,6 +153,12 @@ service_request = Table(
     # PostGIS's && is not leakproof, so under row-level security a GiST index is never used
     # (47 times fewer tiles a second); comparisons of bigint are.
     Index("service_request_quadkey_idx", "jurisdiction_id", "quadkey", postgresql_where=PUBLIC),
+    Index(
+        "service_request_team_idx",
+        "jurisdiction_id",
+        "team",
+        postgresql_where=text("closed_datetime is null and team is not null"),
+    ),
 )
 
 request_update = Table(
