@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 from litestar import Litestar
+from sqlalchemy import text
 
 from demo.load import load
 from mapserve import recount
@@ -13,8 +14,15 @@ from open311 import db
 from open311.app import create_app
 from open311.settings import Settings
 from tests.conftest import new_database
+from tests.maps.truth import Row
 
 CAPE_TOWN = "capetown.gov.za"
+_ROWS = text("""
+select service_request_id, service_code, status, requested_datetime, closed_datetime,
+    st_y(geom) as lat, st_x(geom) as lon
+from service_request
+where jurisdiction_id = :jurisdiction_id and geom is not null
+""")
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +37,13 @@ async def _fill(settings: Settings) -> None:
     await load(settings, report=lambda _line: None)
     async with db.connected(settings) as database:
         await recount.rebuild(database, CAPE_TOWN)
+
+
+@pytest.fixture(scope="session")
+async def rows(demo: Settings) -> list[Row]:
+    """The requests of Cape Town that have a place; all are public."""
+    async with db.connected(demo) as database, database.begin(CAPE_TOWN) as connection:
+        return list((await connection.execute(_ROWS, {"jurisdiction_id": CAPE_TOWN})).all())
 
 
 @pytest.fixture
