@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -36,6 +37,15 @@ _MOVE_REQUESTS = text("""
 update service_request set visibility = :new
 where jurisdiction_id = :jurisdiction_id and service_code = :service_code and visibility = :old
 """)
+_TEAMS = text("""
+select team, name, service_codes, groups, areas, wards, active, position,
+    st_x(base) as long, st_y(base) as lat
+from team where jurisdiction_id = :jurisdiction_id
+""")
+_STORE_TEAM = text(Path(__file__).with_name("catalogue_team.sql").read_text())
+_REMOVE_TEAM = text("""
+delete from team where jurisdiction_id = :jurisdiction_id and team = :team
+""")
 # Granted when every transaction that is writing requests has ended.
 _WAIT_FOR_WRITERS = text("lock table service_request in share mode")
 _HIDE_LATE = text("""
@@ -66,9 +76,11 @@ class Changes(Struct, frozen=True):
     added: list[str]
     changed: list[str]
     retired: list[str]
+    teams: list[str]
+    """Teams that were added, changed or removed."""
 
     def __bool__(self) -> bool:
-        return self.jurisdiction or bool(self.added or self.changed or self.retired)
+        return self.jurisdiction or any((self.added, self.changed, self.retired, self.teams))
 
 
 async def load(db: Database, catalogue: Catalogue, actor: str = "operator") -> Changes:
@@ -97,6 +109,7 @@ async def _load(db: Database, catalogue: Catalogue, test_of: str | None, actor: 
             await _store_jurisdiction(connection, catalogue, test_of)
             log.add("jurisdiction", jurisdiction_id, before, after)
         changes = await _load_services(connection, catalogue, before != after, log)
+        changes.teams.extend(await _load_teams(connection, catalogue, log))
         if log.events:
             await connection.execute(_MOVE_CHANGESET, {"jurisdiction_id": jurisdiction_id})
             await connection.execute(_RECORD, log.events)
@@ -159,7 +172,7 @@ async def _load_services(
     before = {row["service_code"]: dict(row) for row in found.mappings()}
     after = {row["service_code"]: row for row in _service_rows(catalogue)}
     after |= {code: row | {"active": False} for code, row in before.items() if code not in after}
-    changes = Changes(moved, [], [], [])
+    changes = Changes(moved, [], [], [], [])
     for code, row in after.items():
         was = before.get(code)
         if row == was:
@@ -169,6 +182,31 @@ async def _load_services(
         log.add("service", code, was, row)
         _list_for(changes, was, row).append(code)
     return changes
+
+
+async def _load_teams(connection: AsyncConnection, catalogue: Catalogue, log: "_Log") -> list[str]:
+    """The teams that changed. One that is gone from the file goes; its requests keep its name."""
+    names = {"jurisdiction_id": catalogue.jurisdiction_id}
+    found = (await connection.execute(_TEAMS, names)).mappings()
+    before = {row["team"]: dict(row) for row in found}
+    after = {row["team"]: row for row in _team_rows(catalogue)}
+    changed = [team for team, row in after.items() if row != before.get(team)]
+    gone = [team for team in before if team not in after]
+    for team in changed:
+        await connection.execute(_STORE_TEAM, names | after[team])
+        log.add("team", team, before.get(team), after[team])
+    for team in gone:
+        await connection.execute(_REMOVE_TEAM, names | {"team": team})
+        log.remove("team", team, before[team])
+    return changed + gone
+
+
+def _team_rows(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    for position, team in enumerate(catalogue.teams, 1):
+        row = msgspec.to_builtins(team)
+        long, lat = row.pop("base") or (None, None)
+        service_codes = row.pop("services")
+        yield row | {"service_codes": service_codes, "long": long, "lat": lat, "position": position}
 
 
 def _list_for(changes: Changes, was: dict[str, Any] | None, row: dict[str, Any]) -> list[str]:
@@ -230,6 +268,22 @@ class _Log(Struct, frozen=True):
             differ = [name for name in after if after[name] != before[name]]
             event["before"] = {name: before[name] for name in differ}
             event["after"] = {name: after[name] for name in differ}
+        self._append(event)
+
+    def remove(self, thing: str, subject: str, before: dict[str, Any]) -> None:
+        """Record what was there and is no more."""
+        self._append(
+            {
+                "jurisdiction_id": self.jurisdiction_id,
+                "kind": f"{thing}.removed",
+                "subject": subject,
+                "actor": self.actor,
+                "before": before,
+                "after": None,
+            }
+        )
+
+    def _append(self, event: dict[str, Any]) -> None:
         for side in ("before", "after"):
             event[side] = msgspec.json.encode(event[side]).decode() if event[side] else None
         self.events.append(event)

@@ -39,6 +39,8 @@ _Code = Annotated[str, Meta(pattern=_CODE, max_length=100)]
 _AttributeCode = Annotated[str, Meta(pattern=_ATTRIBUTE_CODE, max_length=100)]
 _Keyword = Annotated[str, Meta(pattern=_CODE)]
 _Line = Annotated[str, Meta(min_length=1, max_length=500)]
+_Long = Annotated[float, Meta(ge=-180, le=180)]
+_Lat = Annotated[float, Meta(ge=-90, le=90)]
 _LISTS = (wire.Datatype.SINGLEVALUELIST, wire.Datatype.MULTIVALUELIST)
 
 
@@ -101,14 +103,29 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     team: str | None = None
 
 
+class Team(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who does the work: which services, where, and from which base. Empty lists: all of them."""
+
+    team: _Code
+    name: _Line
+    services: list[_Code] = []
+    groups: list[_Line] = []
+    areas: list[_Code] = []
+    """Codes of boundaries of kinds service-area and suburb."""
+    wards: list[_Code] = []
+    base: tuple[_Long, _Lat] | None = None
+    active: bool = True
+
+
 class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
-    """A jurisdiction and its services, checked."""
+    """A jurisdiction with its services and teams, checked."""
 
     jurisdiction_id: Annotated[str, Meta(pattern=_ID, max_length=200)]
     name: _Line
     time_zone: str
     languages: Annotated[list[Annotated[str, Meta(pattern=_LANGUAGE)]], Meta(min_length=1)]
     services: list[Service]
+    teams: list[Team] = []
     contact: str = ""
     boundary: MultiPolygon | None = None
     settings: JurisdictionSettings = JurisdictionSettings()
@@ -238,6 +255,20 @@ def _faults(catalogue: Catalogue) -> Iterator[tuple[list[str | int], str]]:
         for j, attribute in enumerate(service.attributes):
             keys = [value.key for value in attribute.values]
             yield from _repeated([*place, j, "values"], "key", keys)
+    yield from _team_faults(catalogue)
+
+
+def _team_faults(catalogue: Catalogue) -> Iterator[tuple[list[str | int], str]]:
+    yield from _repeated(["teams"], "team", [team.team for team in catalogue.teams])
+    known = {
+        "services": {service.service_code for service in catalogue.services},
+        "groups": {service.group for service in catalogue.services},
+    }
+    for i, team in enumerate(catalogue.teams):
+        for field, names in known.items():
+            for j, name in enumerate(getattr(team, field)):
+                if name not in names:
+                    yield ["teams", i, field, j], f"{name} is none of the {field} of this catalogue"
 
 
 def _repeated(

@@ -79,4 +79,5 @@ def _summary(changes: Changes) -> str:
         "changed": len(changes.changed),
         "retired": len(changes.retired),
     }
-    return "services: " + ", ".join(f"{number} {what}" for what, number in numbers.items())
+    services = ", ".join(f"{number} {what}" for what, number in numbers.items())
+    return f"services: {services}; teams: {len(changes.teams)} changed"
