@@ -81,8 +81,12 @@ FORMATS = {
 
 
 def format_of(path: str) -> Format:
-    """The format that a path's extension names; XML, the standard's own, when it names none."""
-    return FORMATS.get(path.rpartition("/")[2].rpartition(".")[2], FORMATS["xml"])
+    """The format that a path's extension names.
+
+    When it names none: XML, the standard's own, and JSON for what maps load.
+    """
+    otherwise = FORMATS["json" if path.startswith("/maps/") else "xml"]
+    return FORMATS.get(path.rpartition("/")[2].rpartition(".")[2], otherwise)
 
 
 def each_format(path: str) -> list[str]:
