@@ -11,7 +11,7 @@ from geo import addresses, candidates
 from geo.addresses import Phrase, Word
 from geo.candidates import Caller, Candidate, Listed, Match
 
-__all__ = ["Address", "Candidate", "Described", "describe", "find", "find_address", "known_address"]
+__all__ = ["Address", "Candidate", "Described", "describe", "find", "look_up"]
 
 _HERE = Path(__file__).parent
 _EQUAL = text("""
@@ -98,6 +98,22 @@ async def municipality_of(connection: AsyncConnection, jurisdiction_id: str) -> 
     """The code of a jurisdiction's municipality, if it has one."""
     found = await connection.execute(_MUNICIPALITY, {"jurisdiction_id": jurisdiction_id})
     return found.scalar_one_or_none()
+
+
+async def look_up(
+    connection: AsyncConnection,
+    jurisdiction_id: str,
+    address_id: str | None,
+    address: str | None,
+    least: float,
+) -> Address | None:
+    """The point of an address by its id, or else in words where there is no doubt."""
+    found = None
+    if address_id:
+        found = await known_address(connection, jurisdiction_id, address_id)
+    if found is None and address:
+        found = await find_address(connection, jurisdiction_id, address, least)
+    return found
 
 
 async def known_address(

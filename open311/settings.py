@@ -150,6 +150,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     duplicate_days: Annotated[
         Positive, Meta(description="How recent an open request is a possible duplicate.")
     ] = 30
+    address_score: Annotated[
+        float,
+        Meta(ge=0, le=1, description="From which score on an address in words gets a point."),
+    ] = 0.9
     idempotency_hours: Annotated[
         Positive, Meta(description="How long an `Idempotency-Key` is remembered.")
     ] = 24

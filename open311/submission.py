@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from geo import cells, tiles
 from open311 import (
     dates,
+    geocoding,
     idempotency,
     identifiers,
     jurisdictions,
@@ -28,11 +29,13 @@ from open311 import (
     reporters,
     services,
     tasks,
+    teams,
     tokens,
 )
 from open311.context import Context
 from open311.errors import BadInput
 from open311.forms import Fields
+from open311.geocoding import Address
 from open311.jurisdictions import Jurisdiction
 from open311.new_request import Faults, NewRequest, Place
 from open311.services import Service
@@ -163,8 +166,12 @@ async def _file(filing: _Filing) -> Outcome:
     reporter_id = await reporters.store(
         connection, filing.context.settings, jurisdiction_id, new.contact
     )
+    address = await _find_address(filing, new.place)
     row = _row(filing, service, new, answers) | {"reporter_id": reporter_id}
-    request_id, repeats = await _insert(connection, row)
+    row |= _located(new.place, address)
+    where = teams.Where(row["lat"], row["long"])
+    row["team"] = await teams.assign(connection, jurisdiction_id, service, where)
+    request_id, repeats = await _insert(connection, row, address)
     await media.record(connection, jurisdiction_id, filing.kept, service_request_id=request_id)
     receipt = await _receipt(filing, service, request_id)
     copies = await remote_media.plan(
@@ -212,26 +219,39 @@ def _row(
         "expected": _expected(service, now),
         "address": place.address_string,
         "address_id": place.address_id,
-        **_located(place),
         "media_urls": own or new.media_urls,
         "attributes": msgspec.json.encode(answers).decode(),
         "channel": "open311",
-        "team": service.team,
         "actor": f"key:{filing.key.key_id}",
         "content_hash": _content_hash(filing.key, service, new),
     }
 
 
-def _located(place: Place) -> dict[str, Any]:
-    """The point and the numbers that find it."""
-    if place.lat is None or place.long is None:
+async def _find_address(filing: _Filing, place: Place) -> Address | None:
+    """The address of a report without a point, if it is known for sure and inside."""
+    if place.lat is not None:
+        return None
+    connection, jurisdiction_id = filing.connection, filing.jurisdiction.jurisdiction_id
+    least = filing.context.settings.address_score
+    found = await geocoding.look_up(
+        connection, jurisdiction_id, place.address_id, place.address_string, least
+    )
+    if found and await jurisdictions.covers(connection, jurisdiction_id, found.lat, found.long):
+        return found
+    return None
+
+
+def _located(place: Place, address: Address | None) -> dict[str, Any]:
+    """The point, of the report or its address, and the numbers that find it."""
+    lat, long = (address.lat, address.long) if address else (place.lat, place.long)
+    if lat is None or long is None:
         return {"lat": None, "long": None, "quadkey": None, "h3": None, "cells": None}
     return {
-        "lat": place.lat,
-        "long": place.long,
-        "quadkey": tiles.quadkey(place.long, place.lat),
-        "h3": cells.cell_at(place.lat, place.long),
-        "cells": cells.map_cells(place.lat, place.long),
+        "lat": lat,
+        "long": long,
+        "quadkey": tiles.quadkey(long, lat),
+        "h3": cells.cell_at(lat, long),
+        "cells": cells.map_cells(lat, long),
     }
 
 
@@ -246,9 +266,13 @@ def _content_hash(key: keys.ApiKey, service: Service, new: NewRequest) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(content), digest_size=16).digest()
 
 
-async def _insert(connection: AsyncConnection, row: dict[str, Any]) -> tuple[str, str | None]:
+async def _insert(
+    connection: AsyncConnection, row: dict[str, Any], address: Address | None
+) -> tuple[str, str | None]:
     """The new request's id, and that of one of the last minutes that says exactly the same."""
-    after = {name: row[name] for name in ("service_code", "lat", "long", "channel")}
+    after = {name: row[name] for name in ("service_code", "lat", "long", "channel", "team")}
+    if address:
+        after["located"] = msgspec.to_builtins(address)
     told = msgspec.json.encode(after).decode()
     while True:
         ids = {"service_request_id": identifiers.short(), "after": told}
