@@ -1,19 +1,22 @@
-"""The demo's Cape Town in a database of its own: real requests to draw."""
+"""The demo's Cape Town, with real requests to draw, and servers whose news the test relays."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
+import msgspec
 import pytest
 from litestar import Litestar
 from sqlalchemy import text
 
 from demo.load import load
-from mapserve import recount
-from open311 import db
+from mapserve import recount, rollups
+from open311 import db, events
 from open311.app import create_app
+from open311.db import Database
 from open311.settings import Settings
 from tests.conftest import new_database
+from tests.maps.streams import Server, serving
 from tests.maps.truth import Row
 
 CAPE_TOWN = "capetown.gov.za"
@@ -23,6 +26,29 @@ select service_request_id, service_code, status, requested_datetime, closed_date
 from service_request
 where jurisdiction_id = :jurisdiction_id and geom is not null
 """)
+
+
+@pytest.fixture(scope="session")
+def settings(services: Settings) -> Iterator[Settings]:
+    """A database of their own for these tests: nobody relays there but them."""
+    with new_database(services) as made:
+        yield msgspec.structs.replace(made, relay_milliseconds=20, live_milliseconds=20)
+
+
+@pytest.fixture
+async def relaying(database: Database, settings: Settings) -> AsyncIterator[None]:
+    """What a worker does for maps and streams."""
+    going = asyncio.create_task(events.relay(database, rollups.follow, settings))
+    yield
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+
+
+@pytest.fixture
+async def server(settings: Settings, relaying: None) -> AsyncIterator[Server]:
+    """A server on a real socket, whose news are relayed."""
+    async with serving(settings) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import msgspec
 import uvicorn
 from msgspec import Struct
 
 from open311.app import create_app
+from open311.catalogue_file import Catalogue
 from open311.settings import Settings
 
 PATIENCE_SECONDS = 8
@@ -122,3 +124,14 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
         finally:
             stop()
             await going
+
+
+def with_sensitive(read: Catalogue, code: str) -> Catalogue:
+    """A catalogue in which a service is sensitive now."""
+    return msgspec.structs.replace(
+        read,
+        services=[
+            msgspec.structs.replace(each, sensitive=each.sensitive or each.service_code == code)
+            for each in read.services
+        ],
+    )

@@ -1,47 +1,30 @@
 """The event stream: what is told of which requests, to whom, and what is made up for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import msgspec
 import pytest
 from sqlalchemy import text
 
-from mapserve import rollups
 from open311 import catalogue, events, keys, progress, tokens
-from open311.catalogue_file import Catalogue
 from open311.db import Database
 from open311.settings import Settings
 from open311.workflow import Status
-from tests.conftest import CITY, FileHistory, new_database
-from tests.maps.streams import PATIENCE_SECONDS, Reader, Server, Told, reading, serving
+from tests.conftest import CITY, FileHistory
+from tests.maps.streams import (
+    PATIENCE_SECONDS,
+    Reader,
+    Server,
+    Told,
+    reading,
+    serving,
+    with_sensitive,
+)
 
 pytestmark = pytest.mark.anyio
 
 REPORT = {"service_code": "POTHOLE", "lat": "-33.92", "long": "18.65", "description": "A hole"}
-
-
-@pytest.fixture(scope="module")
-def settings(services: Settings) -> Iterator[Settings]:
-    """A database of its own, whose only relay is the test's."""
-    with new_database(services) as made:
-        yield msgspec.structs.replace(made, relay_milliseconds=20, live_milliseconds=20)
-
-
-@pytest.fixture
-async def relaying(database: Database, settings: Settings) -> AsyncIterator[None]:
-    """What a worker does for the streams."""
-    going = asyncio.create_task(events.relay(database, rollups.follow, settings))
-    yield
-    going.cancel()
-    await asyncio.gather(going, return_exceptions=True)
-
-
-@pytest.fixture
-async def server(settings: Settings, relaying: None) -> AsyncIterator[Server]:
-    async with serving(settings) as made:
-        yield made
 
 
 async def file(server: Server, city: str, **fields: str) -> str:
@@ -176,16 +159,6 @@ async def test_a_request_that_was_public_is_gone(
         await move(database, city, request_id, Status.ACKNOWLEDGED)
         await marker(reader, server, city)
         assert request_id not in ids(reader.told)
-
-
-def with_sensitive(read: Catalogue, code: str) -> Catalogue:
-    return msgspec.structs.replace(
-        read,
-        services=[
-            msgspec.structs.replace(each, sensitive=each.sensitive or each.service_code == code)
-            for each in read.services
-        ],
-    )
 
 
 async def test_readers_start_anew_when_a_service_becomes_sensitive(
