@@ -2,10 +2,11 @@
 
 from litestar.types import ControllerRouterHandler
 
-from mapserve import hex_routes, live_routes, tiles
+from mapserve import hex_routes, live_routes, places, tiles
 
 routes: list[ControllerRouterHandler] = [
     *hex_routes.routes,
     *tiles.routes,
     *live_routes.routes,
+    *places.routes,
 ]
