@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311 import tables
+from open311 import events, tables
 from open311.catalogue_file import Catalogue, read
 from open311.db import Database
 from open311.jurisdictions import test_id
@@ -113,6 +113,8 @@ async def _load(db: Database, catalogue: Catalogue, test_of: str | None, actor: 
         if log.events:
             await connection.execute(_MOVE_CHANGESET, {"jurisdiction_id": jurisdiction_id})
             await connection.execute(_RECORD, log.events)
+            # maps may have to show less from now on, at once
+            await events.announce(connection, jurisdiction_id, None)
     if changes.changed:
         await _hide_late(db, jurisdiction_id, actor)
     return changes

@@ -4,7 +4,7 @@ import msgspec
 from redis.asyncio import Redis
 from saq.queue.redis import RedisQueue
 
-from open311 import db, media, tasks
+from open311 import db, jurisdictions, media, tasks
 from open311.context import Context
 from open311.db import Database
 from open311.live import Hub
@@ -15,14 +15,20 @@ def open_context(settings: Settings) -> Context:
     """Everything that a server or worker holds; nothing is connected before its first use."""
     # it gives up at once: nobody waits for a rate limit or a wake-up
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=0.05, socket_timeout=0.25)
+    database = db.connect(settings)
+    hub = Hub(_for_the_hub(settings), settings.live_milliseconds)
+    # the first to hear of it: what the others do then must not be by the old catalogue
+    hub.subscribe(
+        lambda _id, quadkeys: jurisdictions.forget(database) if quadkeys is None else None
+    )
     return Context(
         settings=settings,
-        db=db.connect(settings),
+        db=database,
         maps=db.connect(settings, "map"),
         redis=redis,
         queue=RedisQueue(redis, tasks.QUEUE_NAME),
         store=media.open_store(settings),
-        hub=Hub(_for_the_hub(settings), settings.live_milliseconds),
+        hub=hub,
     )
 
 

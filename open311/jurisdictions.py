@@ -56,8 +56,9 @@ class Jurisdiction(Struct, frozen=True):
 
 
 # Every call looks its jurisdiction up, and the answer hardly ever changes: what was found is kept
-# for CACHE_SECONDS, so a changed catalogue is in force everywhere after those. Only what exists is
-# kept, so strangers asking for made-up names cannot fill the memory.
+# until its catalogue is said to have changed, and no longer than CACHE_SECONDS, so it is in force
+# everywhere after those. Only what exists is kept, so strangers asking for made-up names cannot
+# fill the memory.
 _found: WeakKeyDictionary[Database, dict[str, tuple[float, Jurisdiction]]] = WeakKeyDictionary()
 
 
@@ -70,6 +71,11 @@ async def find(db: Database, jurisdiction_id: str) -> Jurisdiction:
         jurisdiction = await _read(db, jurisdiction_id)
         known[jurisdiction_id] = time.monotonic() + CACHE_SECONDS, jurisdiction
     return jurisdiction
+
+
+def forget(db: Database) -> None:
+    """Look everything up again: a catalogue changed. What is being read now is not kept either."""
+    _found.pop(db, None)
 
 
 async def list_all(db: Database) -> list[Jurisdiction]:
