@@ -6,6 +6,7 @@ Mercator tile around it, followed by that tile's zoom in the last five bits. Wha
 is then either in a tile within it, which is one range of places, or in one of the few around it.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from geo.tiles import KEY_ZOOM, MAX_LATITUDE, interleave, interleaved, key_range
 
 _ZOOM_BITS = 5
 _FINER = 2
+_UNITS = 4096
 _SIZE = 1 << KEY_ZOOM
 
 Floats = NDArray[np.float64]
@@ -46,6 +48,12 @@ def _world(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
 
 def _tiles(part: Floats) -> Any:
     return np.clip((part * _SIZE).astype(np.int64), 0, _SIZE - 1)
+
+
+def first_zoom(size: float) -> int:
+    """The first zoom, 16 at the latest, at which something of a size is a unit of a tile wide."""
+    units = size * _UNITS
+    return 16 if units <= 2**-16 else max(0, math.ceil(-math.log2(units)))
 
 
 def within(zoom: int, x: int, y: int) -> Span:

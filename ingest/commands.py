@@ -101,7 +101,7 @@ def _run(
     installation: Installation, work: Callable[[Settings, Progress], Awaitable[Counts]]
 ) -> Counts:
     async def all_of_it(settings: Settings) -> Counts:
-        with _bar() as progress:
+        with bar() as progress:
             counts = await work(settings, progress)
         await history.analyze(settings)
         return counts
@@ -114,7 +114,7 @@ def _run(
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def bar() -> Iterator[Progress]:
     """A progress bar on standard error, on a terminal only."""
     columns = BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn()
     with Bar(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:

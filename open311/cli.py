@@ -24,6 +24,8 @@ COMMANDS = {
     "key": "open311.commands.keys:key",
     "reporter": "open311.commands.reporters:reporter",
     "task": "open311.commands.tasks:task",
+    "dataset": "open311.commands.datasets:dataset",
+    "map": "open311.commands.maps:maps",
     "import": "ingest.commands:imports",
     "demo": "ingest.commands:demo",
 }
