@@ -18,12 +18,20 @@ _SPECIFICITY = {
     **dict.fromkeys(("county", "district"), 5),
     "region": 6,
 }
-_SURE = 0.7
+# So far from its middle a place of a kind may reach.
+_REACH_KM = {
+    "region": 400.0,
+    **dict.fromkeys(("county", "district"), 100.0),
+    **dict.fromkeys(("municipality", "localadmin"), 60.0),
+}
 _NEAR_KM = 30.0
-_IN_MUNICIPALITY = 8.0
-_AGREES = 10.0
+_ONE_PLACE_KM = 15.0
+_SURE = 0.7
+_IN_MUNICIPALITY = 50.0
+_AGREES = 30.0
 _WIDER = 0.8
-_CONTRADICTED = 0.6
+_CONTRADICTED = 0.5
+_STRONGER = 0.75
 
 
 class Listed(Struct, frozen=True):
@@ -92,7 +100,12 @@ def rank(words: Sequence[Word], matches: Sequence[Match], caller: Caller) -> lis
         key = (match.place.name.casefold(), candidate.municipality_code, candidate.address_id)
         if key not in best or best[key].score < candidate.score:
             best[key] = candidate
-    return sorted(best.values(), key=lambda c: (-c.score, c.name, c.lat, c.long))
+    return sorted(best.values(), key=_order)
+
+
+def _order(candidate: Candidate) -> tuple[float, int, str, float, float]:
+    specificity = _SPECIFICITY.get(candidate.kind, 2)
+    return -candidate.score, specificity, candidate.name, candidate.lat, candidate.long
 
 
 def kilometres(a: tuple[float, float], b: tuple[float, float]) -> float:
@@ -119,18 +132,25 @@ def _longest(matches: Sequence[Match]) -> list[Match]:
 
 def _around(match: Match, others: Sequence[Match]) -> list[Match]:
     """What else the address names that lies around this place, or in it."""
-    here = (match.place.lat, match.place.long)
     return [
         other
         for other in others
-        if _apart(match, other) and other.quality >= _SURE and _close(match.place, other, here)
+        if _apart(match, other) and other.quality >= _SURE and _close(match.place, other.place)
     ]
 
 
-def _close(place: Listed, other: Match, here: tuple[float, float]) -> bool:
-    if place.municipality_code and place.municipality_code == other.place.municipality_code:
+def _close(a: Listed, b: Listed) -> bool:
+    if a.municipality_code and a.municipality_code == b.municipality_code:
         return True
-    return kilometres(here, (other.place.lat, other.place.long)) <= _NEAR_KM
+    return _distance(a, b) <= _reach(a, b, _NEAR_KM)
+
+
+def _reach(a: Listed, b: Listed, usual: float) -> float:
+    return max(_REACH_KM.get(place.kind, usual) for place in (a, b))
+
+
+def _distance(a: Listed, b: Listed) -> float:
+    return kilometres((a.lat, a.long), (b.lat, b.long))
 
 
 def _apart(a: Match, b: Match) -> bool:
@@ -140,15 +160,23 @@ def _apart(a: Match, b: Match) -> bool:
 def _shares(
     matches: Sequence[Match], agreeing: dict[Match, list[Match]], caller: Caller
 ) -> dict[Match, float]:
-    """Of each match its share among those of the same words; the same place counts once."""
+    """Of each match its share among those of the same words; one place counts once."""
     priors = {match: _prior(match, bool(agreeing[match]), caller) for match in matches}
-    largest: dict[tuple[int, int], dict[tuple[str, str | None], float]] = defaultdict(dict)
-    for match, prior in priors.items():
-        places = largest[match.span]
-        key = (match.place.name.casefold(), match.place.municipality_code)
-        places[key] = max(places.get(key, 0.0), prior)
-    sums = {span: sum(places.values()) for span, places in largest.items()}
-    return {match: prior / sums[match.span] for match, prior in priors.items()}
+    different: dict[tuple[int, int], list[Match]] = defaultdict(list)
+    for match in sorted(priors, key=lambda each: -priors[each]):
+        if not any(_is_one(match.place, other.place) for other in different[match.span]):
+            different[match.span].append(match)
+    sums = {span: sum(priors[each] for each in found) for span, found in different.items()}
+    return {match: min(1.0, prior / sums[match.span]) for match, prior in priors.items()}
+
+
+def _is_one(a: Listed, b: Listed) -> bool:
+    """Whether two entries are of one place: a town is in several lists, an address in one."""
+    if a.address_id or b.address_id:
+        return a.address_id == b.address_id
+    if a.municipality_code != b.municipality_code:
+        return False
+    return _distance(a, b) <= _reach(a, b, _ONE_PLACE_KM)
 
 
 def _prior(match: Match, agrees: bool, caller: Caller) -> float:
@@ -165,12 +193,12 @@ def _standing(match: Match, matches: Sequence[Match], around: Sequence[Match]) -
     """Less for what lies around a place that is named as well, and for what is contradicted."""
     if any(_specificity(other) < _specificity(match) for other in around):
         return _WIDER
-    elsewhere = [
-        other
-        for other in matches
-        if _apart(match, other) and other.quality >= _SURE and other not in around
-    ]
-    return _CONTRADICTED if elsewhere and not around else 1.0
+    if around:
+        return 1.0
+    elsewhere = [o.place.weight for o in matches if _apart(match, o) and o.quality >= _SURE]
+    if not elsewhere:
+        return 1.0
+    return _STRONGER if match.place.weight > max(elsewhere) else _CONTRADICTED
 
 
 def _specificity(match: Match) -> tuple[int, float, int]:

@@ -22,7 +22,7 @@ _MUNICIPALITY = re.compile(
 )
 _CITY_WEIGHT = 7  # the decimal logarithm of ten million
 
-_TOWNSHIP_WEIGHTS = {"suburb": 0.5, "neighbourhood": 0.25}
+_TOWNSHIP_WEIGHTS = {"suburb": 0.6, "neighbourhood": 0.3}
 
 
 class Source(Struct, frozen=True):
@@ -62,7 +62,7 @@ def read_gazetteer() -> Iterator[Source]:
 
 def _under_each_name(row: dict[str, str]) -> Iterator[Source]:
     name = _COUNTED.sub("", row["name"])
-    weight = log10(int(row["population"] or 0) + 1) / _CITY_WEIGHT
+    weight = _weight(int(row["population"] or 0), row["placetype"])
     for search in dict.fromkeys(normalise(each) for each in (name, *_alternatives(row))):
         place = Listed(
             name,
@@ -71,9 +71,16 @@ def _under_each_name(row: dict[str, str]) -> Iterator[Source]:
             row["municipality"] or None,
             float(row["lat"]),
             float(row["lon"]),
-            weight=min(1.0, weight),
+            weight=weight,
         )
         yield Source(place, row["source"])
+
+
+def _weight(population: int, kind: str) -> float:
+    """By the number of people. Where nobody counted, a part of a town outweighs a farm."""
+    if not population:
+        return _TOWNSHIP_WEIGHTS["suburb"] if kind == "neighbourhood" else 0.0
+    return min(1.0, log10(population) / _CITY_WEIGHT)
 
 
 def _alternatives(row: dict[str, str]) -> Iterator[str]:

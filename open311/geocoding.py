@@ -1,5 +1,6 @@
 """Places by their names and names of places, from our own tables alone."""
 
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import msgspec
@@ -36,7 +37,8 @@ _MUNICIPALITY = text("""
 select municipality_code from jurisdiction where jurisdiction_id = :jurisdiction_id
 """)
 
-_LEAST_ALIKE = "0.5"
+_LEAST_TRIGRAMS = "0.3"
+_LEAST_ALIKE = 0.75
 _MOST_WORDS_ALIKE = 3
 _SHORTEST_ALIKE = 5
 _MOST_ALIKE = 24
@@ -176,12 +178,22 @@ async def _alike(
     }
     if not wanted:
         return []
-    await connection.execute(_THRESHOLD, {"threshold": _LEAST_ALIKE})
+    await connection.execute(_THRESHOLD, {"threshold": _LEAST_TRIGRAMS})
     found = await connection.execute(_ALIKE, {"phrases": list(wanted)[:_MOST_ALIKE]})
-    rows = [dict(row) for row in found.mappings()]
-    return [
-        Match(wanted[row["phrase"]], msgspec.convert(row, Listed), row["alike"]) for row in rows
+    matches = [
+        Match(wanted[row["phrase"]], place, _likeness(row["phrase"], place.search))
+        for row in found.mappings()
+        for place in [msgspec.convert(dict(row), Listed)]
     ]
+    return [match for match in matches if match.alike >= _LEAST_ALIKE]
+
+
+def _likeness(written: str, listed: str) -> float:
+    """How much of two names is the same, from 0 to 1, letters in their order.
+
+    Trigrams find what may be meant, but one swapped pair of letters spoils four of them.
+    """
+    return SequenceMatcher(None, written, listed, autojunk=False).ratio()
 
 
 def _may_be_misspelt(words: list[Word], phrase: Phrase) -> bool:

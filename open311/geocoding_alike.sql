@@ -3,9 +3,9 @@ select asked.phrase, alike.*
 from unnest(cast(:phrases as text[])) as asked (phrase)
 cross join lateral (
     select name, search, kind, municipality_code, st_y(geom) as lat, st_x(geom) as long,
-        address_id, weight, similarity(search, asked.phrase) as alike
+        address_id, weight
     from place
     where address_id is null and search % asked.phrase
-    order by alike desc, weight desc, place_id
+    order by similarity(search, asked.phrase) desc, weight desc, place_id
     limit 8
 ) alike
