@@ -187,11 +187,11 @@ async def record(
         )
 
 
-async def analyze(settings: Settings) -> None:
-    """Tell the planner of the new rows at once, as the owner: others may not."""
+async def analyze(settings: Settings, table: str = "service_request") -> None:
+    """Tell the planner of a table's new rows at once, as the owner: others may not."""
     engine = create_async_engine(owner_url(settings), isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
-        await connection.execute(text("analyze service_request"))
+        await connection.execute(text(f"analyze {table}"))
     await engine.dispose()
 
 

@@ -7,6 +7,7 @@ import click
 from ingest import datasets
 from ingest.commands import bar
 from ingest.datasets import About, Outcome, Source
+from ingest.history import analyze
 from mapserve import datasets as layers
 from mapserve.datasets import Dataset
 from mapserve.layers import LAYERS
@@ -56,9 +57,11 @@ def import_dataset(
 
     async def work(settings: Settings, db: Database, jurisdiction_id: str) -> Outcome:
         with bar() as progress:
-            return await datasets.import_file(
+            outcome = await datasets.import_file(
                 db, settings, jurisdiction_id, source, about, publish, ACTOR, progress
             )
+        await analyze(settings, "feature")
+        return outcome
 
     _tell(work_in(installation, named, work))
 
