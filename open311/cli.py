@@ -23,6 +23,8 @@ COMMANDS = {
     "service": "open311.commands.catalogue:service",
     "key": "open311.commands.keys:key",
     "reporter": "open311.commands.reporters:reporter",
+    "place": "open311.commands.places:place",
+    "route": "open311.commands.places:route",
     "task": "open311.commands.tasks:task",
     "dataset": "open311.commands.datasets:dataset",
     "map": "open311.commands.maps:maps",
