@@ -106,6 +106,26 @@ def names_of_boundary(kind: str, code: str, name: str) -> list[str]:
     return [called]
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file, lat and long (degrees, WGS84) out of points where they are no columns.
+
+    Reads whatever GDAL does, gzipped or not. Raises ValueError.
+    """
+    # half a second that a running server never needs
+    import geopandas
+
+    try:
+        features = geopandas.read_file(f"/vsigzip/{path}" if path.suffix == ".gz" else path)
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    if isinstance(features, geopandas.GeoDataFrame):
+        points = features.to_crs(4326).geometry
+        features = features.drop(columns=points.name)
+        features["lat"], features["long"] = points.y, points.x
+    rows: list[dict[str, Any]] = features.to_dict("records")
+    return rows
+
+
 def read_addresses(
     rows: Iterable[dict[str, Any]], municipality_code: str
 ) -> Iterator[Source | Refused]:

@@ -16,7 +16,10 @@ _PLACES = {1: "has this area", 2: "has this ward", 3: "goes everywhere"}
 
 
 class Where(Struct, frozen=True):
-    """Where a request lies: degrees (WGS84), both or neither, and its ward's code."""
+    """Where a request lies: degrees (WGS84), both or neither, and its ward's code if it is known.
+
+    Otherwise it is that of the ward around the point.
+    """
 
     lat: float | None = None
     long: float | None = None

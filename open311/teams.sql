@@ -3,12 +3,15 @@
 with here as (
     select st_setsrid(st_makepoint(:long, :lat), 4326) as geom
 ), area as (
-    select b.code
+    select b.kind, b.code
     from here
     join boundary_part part on st_intersects(part.geom, here.geom)
     join boundary b using (boundary_id)
-    where b.kind in ('service-area', 'suburb')
+    where b.kind in ('service-area', 'suburb', 'ward')
         and b.valid_from <= current_date and (b.valid_to is null or b.valid_to > current_date)
+), ward as (
+    -- of two that meet here the smaller code
+    select coalesce(cast(:ward as text), min(code)) as code from area where kind = 'ward'
 ), standing as (
     select team.team, team.name, team.position, team.active,
         case
@@ -17,14 +20,14 @@ with here as (
             when team.service_codes = '{}' and team.groups = '{}' then 3
         end as by_service,
         case
-            when team.areas && array(select code from area) then 1
-            when cast(:ward as text) = any(team.wards) then 2
+            when team.areas && array(select code from area where kind <> 'ward') then 1
+            when ward.code = any(team.wards) then 2
             when team.areas = '{}' and team.wards = '{}' then 3
         end as by_place,
         round(
             st_distance(cast(team.base as geography), cast(here.geom as geography)) / 1000
         ) as kilometres
-    from team cross join here
+    from team cross join here cross join ward
     where team.jurisdiction_id = :jurisdiction_id
 ), ranked as (
     select *, active and by_service is not null and by_place is not null as able,

@@ -22,7 +22,7 @@ NORTH, SOUTH = (-33.90, 18.65), (-33.98, 18.65)
 _AREA = text("""
 with made as (
     insert into boundary (kind, code, name, valid_from, geom)
-    values ('service-area', :code, :code, '2020-01-01',
+    values (:kind, :code, :code, '2020-01-01',
         st_multi(st_makeenvelope(:west, :south, :east, :north, 4326)))
     returning boundary_id, geom
 )
@@ -57,8 +57,10 @@ def at(point: tuple[float, float], ward: str | None = None) -> Where:
     return Where(*point, ward)
 
 
-async def make_area(database: Database, code: str, south: float, north: float) -> None:
-    box = {"code": code, "west": 18.60, "east": 18.72, "south": south, "north": north}
+async def make_area(
+    database: Database, code: str, south: float, north: float, kind: str = "service-area"
+) -> None:
+    box = {"kind": kind, "code": code, "west": 18.60, "east": 18.72, "south": south, "north": north}
     async with database.shared() as connection:
         await connection.execute(_AREA, box)
 
@@ -104,6 +106,14 @@ async def test_an_area_comes_before_a_ward_before_the_whole_city(
     assert await chosen(database, city, at(SOUTH, "19100012")) == "ward"
     assert await chosen(database, city, at(SOUTH, "19100013")) == "city"
     assert await chosen(database, city) == "city"
+
+
+async def test_a_ward_is_found_by_the_point(database: Database, city: str) -> None:
+    code = f"ward-{city}"
+    await make_area(database, code, -33.94, -33.88, "ward")
+    await load(database, city, Team("city", "City"), Team("ward", "Ward", wards=[code]))
+    assert await chosen(database, city, at(NORTH)) == "ward"
+    assert await chosen(database, city, at(SOUTH)) == "city"
 
 
 async def test_the_nearest_base_gets_it(database: Database, city: str) -> None:
