@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 from sqlalchemy import text
 
-from open311 import db, keys
+from open311 import db, keys, place_names
 from open311.db import Database
 from open311.settings import Settings
 
@@ -76,6 +76,7 @@ values (:jurisdiction_id, 'demo.loaded', :subject, 'demo')
 async def load(settings: Settings, report: Callable[[str], object] = print) -> None:
     """Load what is not there yet, and nothing twice; quick when there is nothing to do."""
     async with db.connected(settings) as database:
+        await _load_places(database, report)
         for city in CITIES:
             names = {"jurisdiction_id": city.jurisdiction_id, "subject": _digest(city)}
             async with database.begin(city.jurisdiction_id) as connection:
@@ -87,6 +88,13 @@ async def load(settings: Settings, report: Callable[[str], object] = print) -> N
             await keys.ensure(
                 database, city.jurisdiction_id, API_KEY, "Demo", keys.SCOPES, rate_class="demo"
             )
+
+
+async def _load_places(database: Database, report: Callable[[str], object]) -> None:
+    async with database.shared() as connection:
+        if not await place_names.is_loaded(connection):
+            names = await place_names.load_gazetteer(connection)
+            report(f"{names} names of places loaded")
 
 
 def _digest(city: City) -> str:
