@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from geo import tile_index
 from geo.tiles import bounds
 from mapserve import mvt
-from mapserve.drawing import Drawing, Drawn, Layer
+from mapserve.drawing import Drawing, Drawn, Layer, Tiles
 
 MAX_ZOOM = 16
 """The finest zoom of a dataset's tiles, whose units are 15 cm: beyond, maps draw those larger."""
@@ -38,6 +39,11 @@ select {_COLUMNS} from dataset where jurisdiction_id = :jurisdiction_id order by
 _FIND = text(f"""
 select {_COLUMNS} from dataset where jurisdiction_id = :jurisdiction_id and dataset = :dataset
 """).columns(fields=JSONB)  # noqa: S608
+_BOXES = text("""
+select st_xmin(geom), st_ymin(geom), st_xmax(geom), st_ymax(geom), size from feature
+where jurisdiction_id = :jurisdiction_id and dataset = :dataset
+    and (size = 0 or size >= cast(:unit as real))
+""")
 _TILE = text(Path(__file__).with_suffix(".sql").read_text())
 
 
@@ -85,9 +91,27 @@ def layer_of(dataset: Dataset) -> Layer:
         dataset.description,
         {field.name: _FIELD_TYPES[field.type] for field in dataset.fields},
         partial(draw, dataset),
+        partial(find_tiles, dataset),
         MAX_ZOOM,
         min_zoom=dataset.min_zoom,
         attribution=dataset.attribution,
+        bounds=dataset.bounds,
+    )
+
+
+async def find_tiles(dataset: Dataset, drawing: Drawing, zoom: int) -> Tiles:
+    """The tiles of a zoom that its features may touch."""
+    if zoom < dataset.min_zoom:
+        return np.empty((0, 2), np.int64)
+    names = {"jurisdiction_id": drawing.city.jurisdiction_id, "dataset": dataset.dataset}
+    rows = await drawing.connection.execute(_BOXES, names | {"unit": 1 / (mvt.EXTENT << zoom)})
+    boxes = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 5)
+    is_point = boxes[:, 4] == 0
+    return np.concatenate(
+        (
+            tile_index.touched(boxes[is_point, :4], zoom),
+            tile_index.touched(boxes[~is_point, :4], zoom, _BUFFER),
+        )
     )
 
 

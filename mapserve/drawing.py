@@ -2,12 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mapserve.filters import Selection
 from open311.jurisdictions import Jurisdiction
 from open311.settings import Settings
+
+Tiles = NDArray[np.int64]
+"""Rows of column and row."""
 
 WORLD_ZOOM = 22
 """The finest zoom that tiles are made of."""
@@ -53,6 +58,10 @@ class Layer(Struct, frozen=True):
     description: str
     fields: Mapping[str, str]
     draw: Callable[[Drawing], Awaitable[Drawn]]
+    find: Callable[[Drawing, int], Awaitable[Tiles]]
+    """Every tile of a zoom in which there may be something, whichever tile the drawing is of."""
     max_zoom: int
     min_zoom: int = 0
     attribution: str = ""
+    bounds: tuple[float, float, float, float] | None = None
+    """West, south, east and north in degrees; those of the city unless it says so."""

@@ -6,11 +6,15 @@ Renderers clip at the tile's border, so each pixel of a hexagon is drawn once.
 from collections.abc import Iterator
 from itertools import islice
 
+import numpy as np
+
 from geo import cells as h3
+from geo.tile_index import touched
 from mapserve import mvt
 from mapserve.anonymity import RESOLUTION as PUBLISHED_RESOLUTION
-from mapserve.drawing import Drawing, Drawn, Tile
+from mapserve.drawing import Drawing, Drawn, Tile, Tiles
 from mapserve.hexes import Hexes, aggregate
+from open311.jurisdictions import Jurisdiction
 
 BUFFER = 64 / mvt.EXTENT
 MAX_ZOOM = 16
@@ -35,15 +39,27 @@ def resolution_at(zoom: int) -> int:
 async def draw_hexes(drawing: Drawing, name: str = "hexes") -> Drawn:
     """The hexagons that touch a tile."""
     tile, city = drawing.tile, drawing.city
-    resolution = resolution_at(tile.zoom)
-    if city.settings.hex_minimum > 1:
-        resolution = min(resolution, PUBLISHED_RESOLUTION)
+    resolution = _resolution(city, tile.zoom)
     touching = None
     if tile.zoom >= _WHOLE_CITY_ZOOM:
         touching = h3.cells_of_tile(tile.zoom, tile.x, tile.y, resolution, BUFFER)
     found = await aggregate(drawing.connection, city, resolution, drawing.selection, touching)
     features = [each for each in _features(found, tile) if touching or _touches(each, tile)]
     return Drawn(mvt.layer(name, features) if features else b"", spreads=True)
+
+
+async def find_hexes(drawing: Drawing, zoom: int) -> Tiles:
+    """The tiles of a zoom that hexagons may touch."""
+    resolution = _resolution(drawing.city, zoom)
+    found = await aggregate(drawing.connection, drawing.city, resolution, drawing.selection)
+    outlines = [np.asarray(h3.outline(cell)) for cell in found.cells.tolist()]
+    boxes = [(*each.min(axis=0), *each.max(axis=0)) for each in outlines]
+    return touched(np.asarray(boxes, np.float64).reshape(-1, 4), zoom, BUFFER)
+
+
+def _resolution(city: Jurisdiction, zoom: int) -> int:
+    resolution = resolution_at(zoom)
+    return min(resolution, PUBLISHED_RESOLUTION) if city.settings.hex_minimum > 1 else resolution
 
 
 def _features(found: Hexes, tile: Tile) -> list[mvt.Feature]:

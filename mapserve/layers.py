@@ -7,9 +7,9 @@ from mapserve import datasets
 from mapserve.drawing import WORLD_ZOOM, Layer
 from mapserve.hex_tiles import FIELDS as HEX_FIELDS
 from mapserve.hex_tiles import MAX_ZOOM as HEX_ZOOM
-from mapserve.hex_tiles import draw_hexes
+from mapserve.hex_tiles import draw_hexes, find_hexes
 from mapserve.points import FIELDS as REQUEST_FIELDS
-from mapserve.points import draw_requests
+from mapserve.points import draw_requests, find_requests
 from open311.db import Database
 from open311.errors import NotFound
 from open311.jurisdictions import Jurisdiction
@@ -23,6 +23,7 @@ LAYERS = {
             "Points where there are few enough of them, hexagons at lower zooms",
             REQUEST_FIELDS,
             draw_requests,
+            find_requests,
             WORLD_ZOOM,
         ),
         Layer(
@@ -31,6 +32,7 @@ LAYERS = {
             "H3 hexagons with the number of requests, at every zoom",
             HEX_FIELDS,
             draw_hexes,
+            find_hexes,
             HEX_ZOOM,
         ),
     )

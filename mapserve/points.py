@@ -3,13 +3,14 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from geo.cells import centre
-from geo.tiles import key_range, tile_at
+from geo.tiles import KEY_ZOOM, deinterleave, key_range, tile_at
 from mapserve import hex_tiles, mvt
-from mapserve.drawing import Drawing, Drawn
+from mapserve.drawing import Drawing, Drawn, Tiles
 from mapserve.filters import Selection
 from mapserve.hexes import aggregate
 from open311.jurisdictions import Jurisdiction
@@ -29,6 +30,10 @@ POINTS_FROM, POINTS_BY = 10, 15
 _NEVER = 99
 _SQL = Path(__file__).with_suffix(".sql").read_text()
 _ORDER = "order by hashtext(r.service_request_id), r.service_request_id"
+_TILES = """
+select distinct r.quadkey >> cast(:shift as integer) from service_request r
+where r.jurisdiction_id = :jurisdiction_id and r.visibility = 'public' and r.quadkey is not null
+"""
 _COUNT = """
 select count(*) from service_request r
 where r.jurisdiction_id = :jurisdiction_id and r.visibility = 'public'
@@ -49,6 +54,16 @@ async def first_zoom(connection: AsyncConnection, city: Jurisdiction, most: int)
         if max(tiles.values(), default=0) <= most:
             return zoom
     return POINTS_BY
+
+
+async def find_requests(drawing: Drawing, zoom: int) -> Tiles:
+    """The tiles of a zoom that hold requests, or that their hexagons may touch."""
+    if zoom < drawing.points_from:
+        return await hex_tiles.find_hexes(drawing, zoom)
+    condition, values = drawing.selection.where()
+    names = {"jurisdiction_id": drawing.city.jurisdiction_id, "shift": 2 * (KEY_ZOOM - zoom)}
+    found = await drawing.connection.execute(text(_TILES + condition), names | values)
+    return np.array([deinterleave(key) for key in found.scalars()], np.int64).reshape(-1, 2)
 
 
 async def draw_requests(drawing: Drawing) -> Drawn:

@@ -65,10 +65,16 @@ async def describe(
         minzoom=min(layer.min_zoom for layer in layers),
         # beyond, a map draws the tiles of this zoom larger
         maxzoom=min(16, *(layer.max_zoom for layer in layers)),
-        bounds=bounds,
+        bounds=_around([bounds, *(layer.bounds for layer in layers if layer.bounds)]),
         center=center,
         vector_layers=[_vector_layer(layer) for layer in layers],
     )
+
+
+def _around(boxes: Sequence[Bounds]) -> Bounds:
+    """What holds them all: a map asks for no tile outside."""
+    west, south, east, north = zip(*boxes, strict=True)
+    return min(west), min(south), max(east), max(north)
 
 
 def _vector_layer(layer: Layer) -> VectorLayer:

@@ -29,6 +29,7 @@ COMMANDS = {
     "dataset": "open311.commands.datasets:dataset",
     "map": "open311.commands.maps:maps",
     "import": "ingest.commands:imports",
+    "export": "open311.commands.export:exports",
     "demo": "ingest.commands:demo",
 }
 
