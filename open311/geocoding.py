@@ -15,15 +15,7 @@ from geo.candidates import Caller, Candidate, Listed, Match
 __all__ = ["Address", "Candidate", "Described", "describe", "find", "look_up"]
 
 _HERE = Path(__file__).parent
-_EQUAL = text("""
-select name, search, kind, municipality_code, st_y(geom) as lat, st_x(geom) as long,
-    address_id, weight
-from place
-where search = any(:phrases)
-    and (address_id is null or municipality_code = cast(:municipality_code as text))
-order by weight desc, place_id
-limit 1000
-""")
+_EQUAL = text((_HERE / "geocoding_equal.sql").read_text())
 _ALIKE = text((_HERE / "geocoding_alike.sql").read_text())
 _DESCRIBE = text((_HERE / "geocoding_describe.sql").read_text())
 _THRESHOLD = text("select set_config('pg_trgm.similarity_threshold', :threshold, true)")
