@@ -46,9 +46,7 @@ async def get_places(
     return answer(request, msgspec.json.encode(told), "application/json")
 
 
-async def _search(
-    context: Context, jurisdiction_id: str, fields: Fields
-) -> dict[str, list[Place]]:
+async def _search(context: Context, jurisdiction_id: str, fields: Fields) -> dict[str, list[Place]]:
     query, limit = fields.text("q") or "", _limit(fields)
     if len(query) > _LONGEST:
         raise BadInput(f"q is longer than {_LONGEST} characters.")
@@ -72,9 +70,7 @@ def _told(found: geocoding.Candidate) -> Place:
     )
 
 
-async def _describe(
-    context: Context, jurisdiction_id: str, fields: Fields
-) -> geocoding.Described:
+async def _describe(context: Context, jurisdiction_id: str, fields: Fields) -> geocoding.Described:
     lat, long = _point(fields)
     async with context.maps.begin(jurisdiction_id) as connection:
         return await geocoding.describe(connection, lat, long)
