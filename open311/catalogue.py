@@ -21,7 +21,7 @@ __all__ = ["Catalogue", "Changes", "load", "read"]
 
 _LOCK = text("select pg_advisory_xact_lock(hashtext('catalogue ' || :jurisdiction_id))")
 _STORED = text("""
-select name, time_zone, languages, contact, settings, test_of,
+select name, time_zone, languages, contact, settings, test_of, municipality_code,
     encode(sha256(st_asbinary(boundary)), 'hex') as boundary
 from jurisdiction
 where jurisdiction_id = :jurisdiction_id
@@ -148,6 +148,7 @@ def _jurisdiction_row(catalogue: Catalogue, test_of: str | None) -> dict[str, An
         "contact": catalogue.contact,
         "settings": msgspec.to_builtins(catalogue.settings),
         "test_of": test_of,
+        "municipality_code": catalogue.municipality,
         "boundary": boundary and hashlib.sha256(boundary.wkb).hexdigest(),
     }
 

@@ -127,6 +127,8 @@ class Catalogue(Struct, frozen=True, forbid_unknown_fields=True):
     services: list[Service]
     teams: list[Team] = []
     contact: str = ""
+    municipality: _Code | None = None
+    """Code of its boundary of kind municipality, by which its places and addresses are known."""
     boundary: MultiPolygon | None = None
     settings: JurisdictionSettings = JurisdictionSettings()
 
