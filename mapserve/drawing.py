@@ -51,7 +51,7 @@ class Drawn(Struct, frozen=True):
 
 
 class Layer(Struct, frozen=True):
-    """Something to be drawn: its fields by name, with what they hold, as TileJSON tells them."""
+    """Something to be drawn. Of its fields TileJSON tells the type: GIS make columns by it."""
 
     name: str
     title: str

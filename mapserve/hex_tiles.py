@@ -23,12 +23,7 @@ _FINEST = 9
 _WHOLE_CITY_ZOOM = 6
 _INDEX_BITS = (1 << 52) - 1
 
-FIELDS = {
-    "cell": "H3 cell",
-    "count": "Requests",
-    "open": "Requests that are open",
-    "median_days": "Median days to close of those that are closed",
-}
+FIELDS = {"cell": "String", "count": "Number", "open": "Number", "median_days": "Number"}
 
 
 def resolution_at(zoom: int) -> int:

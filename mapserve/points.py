@@ -16,10 +16,10 @@ from mapserve.hexes import aggregate
 from open311.jurisdictions import Jurisdiction
 
 FIELDS = {
-    "service_request_id": "Identifier of the request",
-    "service_code": "Code of its service",
-    "status": "open or closed",
-    "requested_datetime": "When it was filed, ISO 8601 in UTC",
+    "service_request_id": "String",
+    "service_code": "String",
+    "status": "String",
+    "requested_datetime": "String: date and time, ISO 8601",
     **hex_tiles.FIELDS,
 }
 """Of points and of hexagons: which of them a feature has, its shape tells."""
