@@ -21,6 +21,13 @@ select boundary is null or st_covers(boundary, st_setsrid(st_makepoint(:long, :l
 from jurisdiction where jurisdiction_id = :jurisdiction_id
 """)
 
+_AROUND = text("""
+select jurisdiction_id from jurisdiction
+where test_of is null and st_covers(boundary, st_setsrid(st_makepoint(:long, :lat), 4326))
+order by st_area(boundary), jurisdiction_id
+limit 1
+""")
+
 CACHE_SECONDS = 3.0
 
 
@@ -91,6 +98,19 @@ async def covers(
     """Whether a point (degrees) lies in the jurisdiction, its border included."""
     point = {"jurisdiction_id": jurisdiction_id, "lat": lat, "long": long}
     return bool((await connection.execute(_COVERS, point)).scalar_one())
+
+
+async def around(db: Database, lat: float, long: float) -> Jurisdiction:
+    """The jurisdiction that a point (degrees) lies in; of several, that of the smallest area.
+
+    Raises NotFound.
+    """
+    async with db.shared() as connection:
+        found = await connection.execute(_AROUND, {"lat": lat, "long": long})
+    jurisdiction_id = found.scalar_one_or_none()
+    if jurisdiction_id is None:
+        raise NotFound(f"lat {lat} and long {long} lie in no jurisdiction of this installation.")
+    return await find(db, jurisdiction_id)
 
 
 def test_id(jurisdiction_id: str) -> str:

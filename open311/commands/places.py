@@ -8,7 +8,7 @@ import click
 
 from geo.gazetteer import Refused, Source, read_addresses, read_rows
 from open311 import db, geocoding, jurisdictions, place_names, services, teams
-from open311.commands.installation import Installation, of_jurisdiction
+from open311.commands.installation import Installation
 from open311.db import Database
 from open311.errors import Problem
 from open311.settings import Settings
@@ -90,9 +90,9 @@ def _line(found: geocoding.Candidate) -> str:
 @click.command()
 @click.option("--at", required=True, metavar="LAT,LONG", help="Where, in degrees.")
 @click.option("--service", "service_code", required=True, help="Code of the service.")
-@of_jurisdiction
+@click.option("--jurisdiction", "named", help="Whose teams; by default, of the point's.")
 @click.pass_obj
-def route(installation: Installation, at: str, service_code: str, named: str) -> None:
+def route(installation: Installation, at: str, service_code: str, named: str | None) -> None:
     """Tell which team a report would go to, step by step, and why; nothing is filed."""
     try:
         lat, long = (float(degrees) for degrees in at.split(","))
@@ -102,7 +102,7 @@ def route(installation: Installation, at: str, service_code: str, named: str) ->
         ) from None
 
     async def explain(database: Database) -> str:
-        city = await jurisdictions.find(database, named)
+        city = await _city(database, named, lat, long)
         async with database.begin(city.jurisdiction_id) as connection:
             inside = await jurisdictions.covers(connection, city.jurisdiction_id, lat, long)
             described = await geocoding.describe(connection, lat, long)
@@ -115,6 +115,14 @@ def route(installation: Installation, at: str, service_code: str, named: str) ->
         )
 
     click.echo(_run(installation, explain))
+
+
+async def _city(
+    database: Database, named: str | None, lat: float, long: float
+) -> jurisdictions.Jurisdiction:
+    if named is None:
+        return await jurisdictions.around(database, lat, long)
+    return await jurisdictions.find(database, named)
 
 
 def _described(found: geocoding.Described) -> list[str]:

@@ -9,8 +9,11 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
+import shapely
 from click.testing import CliRunner, Result
+from shapely.geometry import MultiPolygon
 from sqlalchemy import text
 
 from open311 import catalogue
@@ -19,7 +22,7 @@ from open311.commands.places import place as place_commands
 from open311.commands.places import route
 from open311.db import Database
 from open311.settings import Settings
-from tests.api.test_teams import load
+from tests.api.test_teams import CITY, load
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +86,21 @@ async def test_the_command_says_what_is_wrong_with_its_words(run: Command, city:
     answer = await run("route", "--at=1,2", "--service=NONE", f"--jurisdiction={city}")
     assert answer.exit_code == 1
     assert "NONE" in answer.output
+
+
+async def test_the_point_says_which_jurisdiction(
+    run: Command, database: Database, city: str
+) -> None:
+    # a smaller area than that of any other test's jurisdiction
+    read = catalogue.read(CITY)
+    area = MultiPolygon([shapely.box(18.600, -33.890, 18.601, -33.889)])
+    await catalogue.load(
+        database, msgspec.structs.replace(read, jurisdiction_id=city, name=city, boundary=area)
+    )
+    answer = await run("route", "--at=-33.8895,18.6005", "--service=POTHOLE")
+    assert answer.output.startswith(f"inside {city}\n")
+    answer = await run("route", "--at=0,-30", "--service=POTHOLE")
+    assert (answer.exit_code, "in no jurisdiction" in answer.output) == (1, True)
 
 
 @pytest.mark.parametrize("kind", ["csv", "geojson"])
