@@ -27,6 +27,7 @@ from open311.settings import Settings
 
 _AT_ONCE = 200
 _LEVEL = 6
+_OVERLAP = 1e-6  # degrees
 _ROOT = Tile(0, 0, 0)
 
 Progress = Callable[[int, int], None]
@@ -72,18 +73,19 @@ async def export(
         from_zoom = await points.first_zoom(connection, city, settings.max_tile_features)
         told = await tilejson.describe(connection, city, layers, "")
     with _replacing(path) as writer:
-        written = Written()
+        written, kept = Written(), list[int]()
         ids = await _find(maps, settings, city, wanted, layers, from_zoom)
         for begin in range(0, len(ids), _AT_ONCE):
             async with maps.begin(city.jurisdiction_id) as connection:
                 for each in ids[begin : begin + _AT_ONCE]:
                     tile = Tile(*tileid_to_zxy(each))
                     drawing = Drawing(connection, city, settings, tile, wanted.selection, from_zoom)
-                    await _write(writer, each, layers, drawing, written)
+                    if await _write(writer, each, layers, drawing, written):
+                        kept.append(each)
             progress(min(begin + _AT_ONCE, len(ids)), len(ids))
         if not written.tiles:
             raise BadInput("Nothing of this is on the map.")
-        writer.finalize(_header(told.center, ids), _metadata(told))
+        writer.finalize(_header(told.center, kept), _metadata(told))
     return written
 
 
@@ -108,13 +110,15 @@ async def _find(
 
 async def _write(
     writer: Writer, number: int, layers: Sequence[Layer], drawing: Drawing, written: Written
-) -> None:
+) -> bool:
+    """Draw a tile and keep it if anything is there; whether it is."""
     drawn = [await layer.draw(drawing) for layer in layers]
     body = b"".join(each.data for each in drawn)
     if body:
         writer.write_tile(number, gzip.compress(body, _LEVEL, mtime=0))
         written.tiles += 1
         written.truncated += any(each.truncated for each in drawn)
+    return bool(body)
 
 
 @contextmanager
@@ -139,7 +143,6 @@ def _writing(file: BinaryIO) -> Iterator[Writer]:
 
 
 def _header(centre: tuple[float, float, int], ids: Sequence[int]) -> dict[str, Any]:
-    """Bounds are those of the tiles: a map asks for none outside."""
     west, south, east, north = _bounds([tileid_to_zxy(each) for each in ids])
     numbers = {
         "min_lon_e7": west,
@@ -157,11 +160,15 @@ def _header(centre: tuple[float, float, int], ids: Sequence[int]) -> dict[str, A
 
 
 def _bounds(found: Sequence[tuple[int, int, int]]) -> tuple[float, float, float, float]:
-    zoom = found[-1][0]
-    columns, rows = zip(*(place[1:] for place in found if place[0] == zoom), strict=True)
-    west, _, _, north = tiles.bounds(zoom, min(columns), min(rows))
-    _, south, east, _ = tiles.bounds(zoom, max(columns), max(rows))
-    return west, south, east, north
+    """Those of the finest tiles, and further where others lie beside: maps read none outside."""
+    west, south, east, north = zip(*(tiles.bounds(*each) for each in found), strict=True)
+    finest = sum(each[0] < found[-1][0] for each in found)
+    return (
+        min(*west[finest:], min(east) - _OVERLAP),
+        min(*south[finest:], min(north) - _OVERLAP),
+        max(*east[finest:], max(west) + _OVERLAP),
+        max(*north[finest:], max(south) + _OVERLAP),
+    )
 
 
 def _metadata(told: tilejson.TileJson) -> dict[str, Any]:
