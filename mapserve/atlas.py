@@ -89,7 +89,7 @@ class Atlas:
         self, city: Jurisdiction, layers: Sequence[Layer], tile: Tile, selection: Selection
     ) -> Entry:
         begin = time.perf_counter()
-        settings, points_from = self._context.settings, await self._points_from(city)
+        settings, points_from = self._context.settings, await self.points_from(city)
         async with self._context.maps.begin(city.jurisdiction_id) as connection:
             drawing = Drawing(connection, city, settings, tile, selection, points_from)
             drawn = [await layer.draw(drawing) for layer in layers]
@@ -100,8 +100,11 @@ class Atlas:
             any(each.spreads for each in drawn),
         )
 
-    async def _points_from(self, city: Jurisdiction) -> int:
-        """Asked once a minute: neighbouring tiles must agree, and it hardly ever changes."""
+    async def points_from(self, city: Jurisdiction) -> int:
+        """The zoom from which a city's requests are points.
+
+        Asked once a minute: neighbouring tiles must agree, and it hardly ever changes.
+        """
         until, zoom = self._thresholds.get(city.jurisdiction_id, (0.0, 0))
         if until < time.monotonic():
             most = self._context.settings.max_tile_features

@@ -3,17 +3,22 @@
 -- those that are alike the first ones by a fixed shuffle: the same whenever it is asked, and those
 -- of a tile again in the finer tiles within it. What is smaller than a unit of the tile is not seen.
 with found as materialized (
-    select f.feature_id, f.size
+    select near.feature_id, near.size
     from unnest(cast(:firsts as bigint[]), cast(:lasts as bigint[])) span (first, last)
-    join feature f
-        on f.jurisdiction_id = :jurisdiction_id and f.dataset = :dataset
-        and f.place >= span.first and f.place < span.last
-    where case
-        -- a point is in one tile, whatever is drawn around it
-        when f.size = 0 then f.place >= :first and f.place < :last
-        else f.size >= cast(:unit as real)
-            and f.geom && st_makeenvelope(:west, :south, :east, :north, 4326)
-    end
+    cross join lateral (
+        select f.feature_id, f.size
+        from feature f
+        where f.jurisdiction_id = :jurisdiction_id and f.dataset = :dataset
+            and f.place >= span.first and f.place < span.last
+            and case
+                -- a point is in one tile, whatever is drawn around it
+                when f.size = 0 then f.place >= :first and f.place < :last
+                else f.size >= cast(:unit as real)
+                    and f.geom && st_makeenvelope(:west, :south, :east, :north, 4326)
+            end
+        -- one look into the index for each range: joined, they would be compared with all rows
+        offset 0
+    ) near
 ),
 chosen as (
     select feature_id

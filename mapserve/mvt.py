@@ -40,12 +40,12 @@ def layer(name: str, features: Iterable[Feature]) -> bytes:
     """
     keys: dict[str, int] = {}
     values: dict[tuple[type, Value], int] = {}
-    parts = [b"\x78\x02", _field(0x0A, name.encode())]
-    parts += [_field(0x12, _feature(each, keys, values)) for each in features]
-    parts += [_field(0x1A, key.encode()) for key in keys]
-    parts += [_field(0x22, _value(value)) for _, value in values]
+    parts = [b"\x78\x02", field(0x0A, name.encode())]
+    parts += [field(0x12, _feature(each, keys, values)) for each in features]
+    parts += [field(0x1A, key.encode()) for key in keys]
+    parts += [field(0x22, _value(value)) for _, value in values]
     parts.append(b"\x28" + varint(EXTENT))
-    return _field(0x1A, b"".join(parts))
+    return field(0x1A, b"".join(parts))
 
 
 def truncation(name: str, left_out: int) -> bytes:
@@ -76,7 +76,8 @@ def project(corners: Sequence[tuple[float, float]], zoom: int, x: int, y: int) -
     return np.rint(np.column_stack((across, down)) * EXTENT).astype(np.int64)
 
 
-def _field(tag: int, content: bytes) -> bytes:
+def field(tag: int, content: bytes) -> bytes:
+    """A field of bytes in protobuf: its tag, which has the number and the kind, and its length."""
     return bytes((tag,)) + varint(len(content)) + content
 
 
@@ -92,9 +93,9 @@ def _feature(
     return b"".join(
         (
             b"\x08" + varint(feature.id),
-            _field(0x12, bytes(tags)),
+            field(0x12, bytes(tags)),
             b"\x18" + _SHORT[_POINT if is_point else _POLYGON],
-            _field(0x22, _geometry(feature.corners, is_point)),
+            field(0x22, _geometry(feature.corners, is_point)),
         )
     )
 
@@ -107,8 +108,8 @@ def _geometry(corners: Sequence[tuple[int, int]], is_point: bool) -> bytes:
     for number, (x, y) in enumerate(corners):
         if number == 1:
             parts.append(varint((len(corners) - 1) << 3 | _LINE_TO))
-        parts.append(varint(_zigzag(x - last_x)))
-        parts.append(varint(_zigzag(y - last_y)))
+        parts.append(varint(zigzag(x - last_x)))
+        parts.append(varint(zigzag(y - last_y)))
         last_x, last_y = x, y
     if not is_point:
         parts.append(_SHORT[_CLOSE_PATH])
@@ -125,15 +126,16 @@ def _area(corners: Sequence[tuple[int, int]]) -> int:
     return total
 
 
-def _zigzag(number: int) -> int:
+def zigzag(number: int) -> int:
+    """A signed number as protobuf has it: small ones stay small."""
     return number << 1 if number >= 0 else (-number << 1) - 1
 
 
 def _value(value: Any) -> bytes:
     if isinstance(value, str):
-        return _field(0x0A, value.encode())
+        return field(0x0A, value.encode())
     if isinstance(value, bool):
         return b"\x38" + _SHORT[value]
     if isinstance(value, int):
-        return b"\x30" + varint(_zigzag(value))
+        return b"\x30" + varint(zigzag(value))
     return b"\x19" + struct.pack("<d", value)

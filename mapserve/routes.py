@@ -2,11 +2,12 @@
 
 from litestar.types import ControllerRouterHandler
 
-from mapserve import hex_routes, live_routes, places, tiles
+from mapserve import hex_routes, live_routes, places, style_routes, tiles
 
 routes: list[ControllerRouterHandler] = [
     *hex_routes.routes,
     *tiles.routes,
     *live_routes.routes,
     *places.routes,
+    *style_routes.routes,
 ]

@@ -1,0 +1,134 @@
+"""Styles, legends, letters and icons over HTTP: a map needs nothing from elsewhere."""
+
+import asyncio
+import re
+from typing import Any
+
+import msgspec
+from litestar import HttpMethod, Request, Response, route
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from mapserve import anonymity, glyphs, hexes, legend, styles
+from mapserve.answers import answer
+from mapserve.atlas import Atlas
+from mapserve.filters import Selection
+from mapserve.hex_tiles import MAX_ZOOM, resolution_at
+from mapserve.layers import LAYERS
+from mapserve.styles import Scene
+from mapserve.themes import LIGHT, THEMES, Theme
+from open311 import jurisdictions
+from open311.context import Context
+from open311.errors import BadInput, NotFound
+from open311.forms import Fields, parse_number, read_query
+from open311.jurisdictions import Jurisdiction
+
+_READ = [HttpMethod.GET, HttpMethod.HEAD]
+_FOR_LONG = {"Cache-Control": "public, max-age=604800"}
+_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})\.pbf", re.ASCII)
+_SPRITE = re.compile(r"(\w+?)(@2x)?\.(json|png)", re.ASCII)
+_LAST_RANGE = 65_536 - glyphs.RANGE
+_SCREEN_DPI, _MOST_DPI = 96.0, 600.0
+_LEGEND_ZOOM = 11
+
+
+@route("/maps/{jurisdiction_id:str}/styles/{name:str}", http_method=_READ)
+async def get_style(
+    request: Request[Any, Any, Any],
+    jurisdiction_id: FromPath[str],
+    name: FromPath[str],
+    context: NamedDependency[Context],
+    atlas: NamedDependency[Atlas],
+) -> Response[bytes]:
+    """A style of everything, `light` or `dark`, or of one layer: `styles/hexes.json?theme=dark`."""
+    city = await jurisdictions.find(context.db, jurisdiction_id)
+    stem, names = name.removesuffix(".json"), [each for each in styles.LOOKS if each in LAYERS]
+    if stem == name or stem not in (*THEMES, *names):
+        raise NotFound(f"Styles are {', '.join([*THEMES, *names])}, each with .json at its end.")
+    fields = await read_query(request, context.settings)
+    theme = THEMES[stem] if stem in THEMES else _theme(fields)
+    scene = await _scene(context, atlas, city, theme)
+    server = context.settings.address
+    tiles = f"{server}/maps/{city.jurisdiction_id}/tiles"
+    told = styles.style(scene, city.name, names if stem in THEMES else [stem], tiles, server)
+    return answer(request, msgspec.json.encode(told), "application/json")
+
+
+@route("/maps/{jurisdiction_id:str}/legend/{name:str}", http_method=_READ)
+async def get_legend(
+    request: Request[Any, Any, Any],
+    jurisdiction_id: FromPath[str],
+    name: FromPath[str],
+    context: NamedDependency[Context],
+    atlas: NamedDependency[Atlas],
+) -> Response[bytes]:
+    """What colours mean: `legend/hexes.png?zoom=9&theme=dark&dpi=192&transparent=true`."""
+    city = await jurisdictions.find(context.db, jurisdiction_id)
+    fields = await read_query(request, context.settings)
+    scene = await _scene(context, atlas, city, _theme(fields))
+    zoom = int(_number(fields, "zoom", _LEGEND_ZOOM, MAX_ZOOM))
+    lines = legend.rows(scene, name.removesuffix(".png"), resolution_at(zoom))
+    if not lines or not name.endswith(".png"):
+        raise NotFound("Legends are at legend/{layer}.png, of the layers that have a style.")
+    scale = max(1.0, _number(fields, "dpi", _SCREEN_DPI, _MOST_DPI)) / _SCREEN_DPI
+    clear = (fields.text("transparent") or "").lower() in ("true", "1")
+    return answer(
+        request, legend.picture(scene.theme, lines, scale, transparent=clear), "image/png"
+    )
+
+
+async def _scene(context: Context, atlas: Atlas, city: Jurisdiction, theme: Theme) -> Scene:
+    breaks = {}
+    async with context.maps.begin(city.jurisdiction_id) as connection:
+        for resolution in sorted({resolution_at(zoom) for zoom in range(MAX_ZOOM + 1)}):
+            if city.settings.hex_minimum == 1 or resolution <= anonymity.RESOLUTION:
+                found = await hexes.aggregate(connection, city, resolution, Selection())
+                breaks[resolution] = styles.breaks(found.requests)
+    return Scene(theme, await atlas.points_from(city), breaks)
+
+
+def _theme(fields: Fields) -> Theme:
+    name = fields.text("theme") or LIGHT.name
+    if name not in THEMES:
+        raise BadInput(f"theme must be one of {', '.join(THEMES)}.")
+    return THEMES[name]
+
+
+def _number(fields: Fields, name: str, default: float, most: float) -> float:
+    try:
+        value = parse_number(fields.text(name) or str(default))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= most:
+        raise BadInput(f"{name} must be a number from 0 to {most:g}.")
+    return value
+
+
+@route("/maps/glyphs/{fonts:str}/{name:str}", http_method=_READ)
+async def get_glyphs(
+    request: Request[Any, Any, Any], fonts: FromPath[str], name: FromPath[str]
+) -> Response[bytes]:
+    """256 letters of a font: `/maps/glyphs/Noto Sans Regular/0-255.pbf`."""
+    found = _RANGE.fullmatch(name)
+    first, last = (int(each) for each in found.groups()) if found else (-1, -1)
+    if first % glyphs.RANGE or last != first + glyphs.RANGE - 1 or first > _LAST_RANGE:
+        raise NotFound("Letters come in ranges of 256: 0-255.pbf, 256-511.pbf and so on.")
+    if glyphs.FONT not in fonts.split(","):
+        raise NotFound(f"The font here is {glyphs.FONT}.")
+    body = await asyncio.to_thread(glyphs.draw_range, first)
+    return answer(request, body, "application/x-protobuf", _FOR_LONG)
+
+
+@route("/maps/sprites/{name:str}", http_method=_READ)
+async def get_sprite(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+    """Icons in one picture, and where each is: `light.png`, `light@2x.json`."""
+    found = _SPRITE.fullmatch(name)
+    if found is None or found[1] not in THEMES:
+        raise NotFound(f"Icons are at {', '.join(THEMES)}, with .json or .png, and @2x before.")
+    body, index = legend.sprite(THEMES[found[1]], 2 if found[2] else 1)
+    if found[3] == "json":
+        return answer(request, msgspec.json.encode(index), "application/json", _FOR_LONG)
+    return answer(request, body, "image/png", _FOR_LONG)
+
+
+routes = [get_style, get_legend, get_glyphs, get_sprite]
