@@ -14,14 +14,17 @@ import pytest
 import shapely
 from litestar import Litestar
 from sqlalchemy import text
+from sqlalchemy.event import listen
 
-from geo import tile_index
 from geo.tiles import tile_at
 from ingest import datasets
 from ingest.datasets import About, Outcome, Source
 from ingest.history import analyze
+from mapserve import datasets as layers
 from mapserve.datasets import MAX_ZOOM
-from open311 import db
+from mapserve.drawing import Drawing, Tile
+from mapserve.filters import Selection
+from open311 import db, jurisdictions
 from open311.db import Database
 from open311.errors import BadInput, NotFound
 from open311.settings import Settings
@@ -258,6 +261,38 @@ async def test_small_shapes_are_first_seen_where_a_unit_shows_them(
     assert len(await features(maps, first)) == 1
 
 
+async def test_when_a_tile_is_full_the_largest_stay_and_the_rest_is_counted(
+    database: Database, settings: Settings, city: str, tmp_path: Path
+) -> None:
+    lon, lat = WHERE
+    squares = [shapely.box(lon, lat, lon + i / 1e5, lat + i / 1e5) for i in range(1, 201)]
+    rows = gpd.GeoDataFrame({"n": range(1, 201)}, geometry=squares, crs=4326)
+    await bring(database, settings, city, write(tmp_path / "squares.gpkg", rows))
+    town = await jurisdictions.find(database, city)
+    tile = Tile(12, *tile_at(*WHERE, 12))
+
+    async def drawn(**limits: int) -> tuple[bytes, int, list[int], int]:
+        limited = msgspec.structs.replace(settings, **limits)
+        async with database.begin(city) as connection:
+            dataset = await layers.find(connection, city, "clinics")
+            assert dataset is not None
+            drawing = Drawing(connection, town, limited, tile, Selection(), 0)
+            found = await layers.draw(dataset, drawing)
+        decoded = mapbox_vector_tile.decode(found.data)
+        numbers = sorted(each["properties"]["n"] for each in decoded["clinics"]["features"])
+        (missing,) = decoded["clinics_truncated"]["features"]
+        return found.data, found.truncated, numbers, missing["properties"]["truncated"]
+
+    _, left_out, numbers, told = await drawn(max_tile_features=50)
+    assert numbers == list(range(151, 201))
+    seen = 200 - 1  # the smallest is under a unit of this tile, 2.1e-5 degrees of longitude
+    assert left_out == told == seen - 50
+    data, left_out, numbers, told = await drawn(max_tile_bytes=2000)
+    assert 1000 < len(data) < 2100
+    assert numbers == list(range(201 - len(numbers), 201))
+    assert left_out == told == seen - len(numbers)
+
+
 async def test_a_tile_reads_the_index_and_not_the_dataset(
     database: Database, settings: Settings, city: str, tmp_path: Path
 ) -> None:
@@ -271,15 +306,16 @@ async def test_a_tile_reads_the_index_and_not_the_dataset(
     )
     await bring(database, settings, city, write(tmp_path / "grid.gpkg", rows))
     await analyze(settings, "feature")
-    x, y = tile_at(*WHERE, 12)
-    spans = tile_index.around(12, x, y)
-    explained = text("""
-    explain select feature_id
-    from unnest(cast(:firsts as bigint[]), cast(:lasts as bigint[])) span (first, last)
-    join feature f on f.jurisdiction_id = :city and f.dataset = 'clinics'
-        and f.place >= span.first and f.place < span.last
-    """)
-    bound = {"firsts": [a for a, _ in spans], "lasts": [b for _, b in spans], "city": city}
+    caught: list[tuple[str, Any]] = []
     async with db.connected(settings, "map") as maps, maps.begin(city) as connection:
-        plan = "\n".join((await connection.execute(explained, bound)).scalars())
-    assert re.search(r"place_idx on feature.*\n\s+Index Cond: .*place >= span.first", plan), plan
+        dataset = await layers.find(connection, city, "clinics")
+        assert dataset is not None
+        listen(maps.engine.sync_engine, "before_cursor_execute", lambda *a: caught.append(a[2:4]))
+        town = await jurisdictions.find(database, city)
+        tile = Tile(12, *tile_at(*WHERE, 12))
+        await layers.draw(dataset, Drawing(connection, town, settings, tile, Selection(), 0))
+        ((statement, values),) = caught
+        explained = await connection.exec_driver_sql(f"explain (analyze) {statement}", values)
+        plan = "\n".join(explained.scalars())
+    assert "Seq Scan on feature" not in plan, plan
+    assert re.search(r"dataset_place_idx on feature.*\n\s+Index Cond: .*place >= ", plan), plan
