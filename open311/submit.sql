@@ -11,11 +11,17 @@ with repeated as (
     select type, sensitive
     from service
     where jurisdiction_id = :jurisdiction_id and service_code = :service_code
+), ward as (
+    -- of two that meet there the smaller code, as in teams.sql
+    select min(b.code) as code
+    from boundary_part part join boundary b using (boundary_id)
+    where b.kind = 'ward' and st_intersects(part.geom, st_setsrid(st_makepoint(:long, :lat), 4326))
+        and b.valid_from <= current_date and (b.valid_to is null or b.valid_to > current_date)
 ), filed as (
     insert into service_request (
         jurisdiction_id, service_request_id, service_code, visibility, description,
         agency_responsible, requested_datetime, updated_datetime, expected_datetime,
-        address, address_id, geom, quadkey, h3, cells, media_urls, attributes, channel, team,
+        address, address_id, geom, quadkey, h3, cells, media_urls, attributes, channel, ward, team,
         reporter_id, content_hash
     )
     select
@@ -31,9 +37,9 @@ with repeated as (
         :agency_responsible, :now, :now, :expected,
         :address, :address_id, st_setsrid(st_makepoint(:long, :lat), 4326), :quadkey, :h3,
         :cells,
-        :media_urls, cast(:attributes as jsonb), :channel, :team,
+        :media_urls, cast(:attributes as jsonb), :channel, ward.code, :team,
         :reporter_id, :content_hash
-    from offered
+    from offered cross join ward
     on conflict (jurisdiction_id, service_request_id) do nothing
     returning service_request_id, visibility
 )

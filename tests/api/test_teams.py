@@ -1,7 +1,9 @@
 """Which team gets a request: rules out of the catalogue, asked of the database."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 from sqlalchemy import text
@@ -16,9 +18,11 @@ from open311.teams import Where
 
 pytestmark = pytest.mark.anyio
 
+MakeArea = Callable[..., Awaitable[None]]
 CITY = Path(__file__).parents[1] / "city.yaml"
 NOWHERE = Where()
 NORTH, SOUTH = (-33.90, 18.65), (-33.98, 18.65)
+_UNMAKE = text("delete from boundary where code = any(:codes)")
 _AREA = text("""
 with made as (
     insert into boundary (kind, code, name, valid_from, geom)
@@ -28,10 +32,27 @@ with made as (
 )
 insert into boundary_part select boundary_id, (st_dump(geom)).geom from made
 """)
+_KEPT = text("select ward, team from service_request where jurisdiction_id = :city")
 _OPEN = text("""
 insert into service_request (jurisdiction_id, service_request_id, service_code, team)
 values (:jurisdiction_id, :id, 'POTHOLE', :team)
 """)
+
+
+@pytest.fixture
+async def make_area(database: Database) -> AsyncIterator[MakeArea]:
+    """Make boundaries from one latitude to another, for one test: everybody shares them."""
+    codes: list[str] = []
+
+    async def make(code: str, south: float, north: float, kind: str = "service-area") -> None:
+        box = {"west": 18.60, "east": 18.72, "south": south, "north": north}
+        async with database.shared() as connection:
+            await connection.execute(_AREA, box | {"kind": kind, "code": code})
+        codes.append(code)
+
+    yield make
+    async with database.shared() as connection:
+        await connection.execute(_UNMAKE, {"codes": codes})
 
 
 async def load(database: Database, city: str, *made: Team) -> catalogue.Changes:
@@ -55,14 +76,6 @@ async def find(database: Database, connection: AsyncConnection, city: str, code:
 
 def at(point: tuple[float, float], ward: str | None = None) -> Where:
     return Where(*point, ward)
-
-
-async def make_area(
-    database: Database, code: str, south: float, north: float, kind: str = "service-area"
-) -> None:
-    box = {"kind": kind, "code": code, "west": 18.60, "east": 18.72, "south": south, "north": north}
-    async with database.shared() as connection:
-        await connection.execute(_AREA, box)
 
 
 async def test_without_teams_the_services_own_gets_it(database: Database, city: str) -> None:
@@ -91,10 +104,10 @@ async def test_a_named_service_comes_before_its_group_before_any(
 
 
 async def test_an_area_comes_before_a_ward_before_the_whole_city(
-    database: Database, city: str
+    database: Database, city: str, make_area: MakeArea
 ) -> None:
     code = f"area-{city}"
-    await make_area(database, code, -33.94, -33.88)
+    await make_area(code, -33.94, -33.88)
     await load(
         database,
         city,
@@ -108,12 +121,20 @@ async def test_an_area_comes_before_a_ward_before_the_whole_city(
     assert await chosen(database, city) == "city"
 
 
-async def test_a_ward_is_found_by_the_point(database: Database, city: str) -> None:
+async def test_a_ward_is_found_by_the_point_and_kept_with_the_report(
+    database: Database, client: httpx.AsyncClient, city: str, make_area: MakeArea
+) -> None:
     code = f"ward-{city}"
-    await make_area(database, code, -33.94, -33.88, "ward")
+    await make_area(code, -33.94, -33.88, "ward")
     await load(database, city, Team("city", "City"), Team("ward", "Ward", wards=[code]))
     assert await chosen(database, city, at(NORTH)) == "ward"
     assert await chosen(database, city, at(SOUTH)) == "city"
+    for lat, long in (NORTH, SOUTH):
+        form = {"service_code": "POTHOLE", "api_key": f"key-{city}", "lat": lat, "long": long}
+        assert (await client.post("/requests.json", data=form)).status_code == 200
+    async with database.begin(city) as connection:
+        rows = (await connection.execute(_KEPT, {"city": city})).all()
+    assert {tuple(row) for row in rows} == {(code, "ward"), (None, "city")}
 
 
 async def test_the_nearest_base_gets_it(database: Database, city: str) -> None:
