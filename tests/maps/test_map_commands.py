@@ -1,0 +1,101 @@
+"""`open311 dataset` and `open311 export`: what an operator types, and what is told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+import geopandas as gpd
+import pytest
+import shapely
+from click.testing import CliRunner, Result
+from pmtiles.reader import MmapSource, all_tiles
+
+from open311.commands.datasets import dataset
+from open311.commands.export import exports
+from open311.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+Command = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+def command(settings: Settings, city: str) -> Command:
+    """Call a command for the test's city, in a thread: commands have event loops of their own."""
+
+    async def call(group: click.Group, *arguments: str) -> Result:
+        words = [*arguments, "--jurisdiction", city]
+        runner = CliRunner()
+        return await asyncio.to_thread(
+            runner.invoke, group, words, obj=lambda: nullcontext(settings)
+        )
+
+    return call
+
+
+@pytest.fixture
+def clinics(tmp_path: Path) -> str:
+    path = tmp_path / "clinics.gpkg"
+    shapes = [shapely.Point(18.65, -33.92), None]
+    gpd.GeoDataFrame({"beds": [1, 2]}, geometry=shapes, crs=4326).to_file(path)
+    return str(path)
+
+
+async def test_a_dataset_comes_is_shown_and_goes(command: Command, clinics: str) -> None:
+    words = ("import", clinics, "--name", "clinics", "--title", "Day clinics")
+    told = await command(dataset, *words)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.startswith("1 features, 0 of them repaired; 1 left out")
+    steps = (("publish", "published"), ("withdraw", "not published"))
+    for step, state in steps:
+        assert (await command(dataset, step, "clinics")).exit_code == 0
+        listed = (await command(dataset, "list")).stdout
+        assert listed == f"clinics\t{state}\t1\tPoint\tDay clinics\n"
+    assert (await command(dataset, "remove", "clinics")).exit_code == 0
+    assert (await command(dataset, "list")).stdout == ""
+    for step in ("publish", "withdraw", "remove"):
+        gone = await command(dataset, step, "clinics")
+        assert gone.exit_code == 1
+        assert "has no dataset 'clinics'" in gone.output
+
+
+@pytest.mark.parametrize("name", ["requests", "hexes"])
+async def test_a_dataset_takes_no_name_of_a_layer(
+    command: Command, clinics: str, name: str
+) -> None:
+    told = await command(dataset, "import", clinics, "--name", name, "--title", "T")
+    assert told.exit_code == 2
+    assert f"{name} is a layer that every map has" in told.output
+
+
+async def test_tiles_are_exported_once_they_are_published(
+    command: Command, clinics: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "city.pmtiles"
+    words = ("tiles", "--layer", "clinics", "--out", str(out), "--max-zoom", "9")
+    await command(dataset, "import", clinics, "--name", "clinics", "--title", "Clinics")
+    refused = await command(exports, *words)
+    assert refused.exit_code == 1
+    assert "There is no layer 'clinics'" in refused.output
+    await command(dataset, "publish", "clinics")
+    told = await command(exports, *words)
+    assert told.stdout == f"{out}: 10 tiles, {out.stat().st_size} bytes\n"
+    with out.open("rb") as file:
+        assert [place[0] for place, _ in all_tiles(MmapSource(file))] == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [("stauts=open", "no filter 'stauts'"), ("status=lost", "status must be one of")],
+)
+async def test_a_filter_that_is_none_exports_nothing(
+    command: Command, tmp_path: Path, query: str, told: str
+) -> None:
+    out = tmp_path / "city.pmtiles"
+    words = ("tiles", "--layer", "requests", "--out", str(out), "--filter", query)
+    refused = await command(exports, *words)
+    assert refused.exit_code == 1
+    assert told in refused.output
+    assert not await asyncio.to_thread(out.exists)
