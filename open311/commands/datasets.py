@@ -11,10 +11,13 @@ from ingest.history import analyze
 from mapserve import datasets as layers
 from mapserve.datasets import Dataset
 from mapserve.layers import LAYERS
+from mapserve.styles import LOOKS
+from mapserve.themes import THEMES
 from open311.commands.installation import ACTOR, Installation, of_jurisdiction, work_in
 from open311.db import Database
 from open311.settings import Settings
 
+_TAKEN = {*LAYERS, *LOOKS, *THEMES}
 _NAME = click.argument("name")
 
 
@@ -51,8 +54,8 @@ def import_dataset(
     Reads GeoPackage, Shapefile, GeoJSON, FlatGeobuf, GeoParquet, and what else GDAL does, in any
     coordinate system. Maps show the older one until all of the new one is in.
     """
-    if name in LAYERS:
-        raise click.BadParameter(f"{name} is a layer that every map has.", param_hint="--name")
+    if name in _TAKEN:
+        raise click.BadParameter(f"Every map has {name} already.", param_hint="--name")
     source, about = Source(file, layer, crs), About(name, title, description, attribution)
 
     async def work(settings: Settings, db: Database, jurisdiction_id: str) -> Outcome:

@@ -61,13 +61,13 @@ async def test_a_dataset_comes_is_shown_and_goes(command: Command, clinics: str)
         assert "has no dataset 'clinics'" in gone.output
 
 
-@pytest.mark.parametrize("name", ["requests", "hexes"])
+@pytest.mark.parametrize("name", ["requests", "hexes", "wards", "dark"])
 async def test_a_dataset_takes_no_name_of_a_layer(
     command: Command, clinics: str, name: str
 ) -> None:
     told = await command(dataset, "import", clinics, "--name", name, "--title", "T")
     assert told.exit_code == 2
-    assert f"{name} is a layer that every map has" in told.output
+    assert f"Every map has {name} already" in told.output
 
 
 async def test_tiles_are_exported_once_they_are_published(
