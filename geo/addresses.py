@@ -35,6 +35,7 @@ _SPELLINGS = {
     "cnr": "corner hoek",
     "mt": "mount",
     "ft": "fort",
+    "ward": "wyk iwadi",
 }
 _CANONICAL = {word: short for short, words in _SPELLINGS.items() for word in words.split()}
 _STREETS = frozenset(("st", "rd", "ave", "ln", "dr", "cres", "cl", "sq", "blvd"))

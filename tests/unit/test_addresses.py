@@ -29,6 +29,7 @@ DATA = Path(addresses.__file__).parent / "data"
         ("Môreson, Ext3", "moreson ext 3"),
         ("Main Rd. / Hoofweg", "main rd hoof rd"),
         ("Soshanguve Block-L", "soshanguve blk l"),
+        ("Wyk 77", "ward 77"),
         ("", ""),
         ("!?", ""),
     ],
