@@ -1,4 +1,4 @@
-"""What is known of one hexagon: its months, and the services that it is asked for most."""
+"""What is known of one hexagon, or of all: the months, and the services asked for most."""
 
 from datetime import date
 from typing import Any
@@ -29,6 +29,14 @@ where h.jurisdiction_id = :jurisdiction_id and h.resolution = :resolution and h.
     and h.service_code <> '' and h.month = '-infinity'
 order by h.requests desc, h.service_code
 limit 10
+""")
+_ALL_MONTHS = text("""
+select month, sum(requests) as requests, sum(open) as open
+from hex_rollup
+where jurisdiction_id = :jurisdiction_id and resolution = :resolution
+    and service_code = '' and month > '-infinity'
+group by month
+order by month
 """)
 
 
@@ -62,6 +70,34 @@ class Cell(Struct, frozen=True):
     resolution: int
     months: list[Month]
     services: list[Service]
+
+
+class Total(Struct, frozen=True):
+    """Requests of a time."""
+
+    count: int
+    open: int
+
+
+class MonthTotal(Total, frozen=True):
+    """The requests of one month (`2020-03`), in the municipality's time."""
+
+    month: str
+
+
+class Summary(Total, frozen=True):
+    """All requests that maps show, and those of each month that has any."""
+
+    months: list[MonthTotal]
+
+
+async def of_city(connection: AsyncConnection, city: Jurisdiction) -> Summary:
+    """What maps show of a city in all. Raises Forbidden where it is not told."""
+    anonymity.require_points(city)
+    names = {"jurisdiction_id": city.jurisdiction_id, "resolution": MAP_RESOLUTIONS[0]}
+    rows = (await connection.execute(_ALL_MONTHS, names)).all()
+    months = [MonthTotal(int(row.requests), int(row.open), _month(row.month)) for row in rows]
+    return Summary(sum(each.count for each in months), sum(each.open for each in months), months)
 
 
 async def of_cell(connection: AsyncConnection, city: Jurisdiction, cell: int) -> Cell:

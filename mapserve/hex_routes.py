@@ -144,4 +144,17 @@ async def get_cell(
     return answer(request, msgspec.json.encode(told), "application/json")
 
 
-routes = [get_hexes, get_cell]
+@route("/maps/{jurisdiction_id:str}/summary.json", http_method=_READ)
+async def get_summary(
+    request: Request[Any, Any, Any],
+    jurisdiction_id: FromPath[str],
+    context: NamedDependency[Context],
+) -> Response[bytes]:
+    """All that maps show, month by month: `/maps/capetown.gov.za/summary.json`."""
+    city = await jurisdictions.find(context.db, jurisdiction_id)
+    async with context.maps.begin(city.jurisdiction_id) as connection:
+        told = await hex_history.of_city(connection, city)
+    return answer(request, msgspec.json.encode(told), "application/json")
+
+
+routes = [get_hexes, get_cell, get_summary]

@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from clients.web import pages, report, tracking
+from clients.web import city, pages, report, tracking
 from mapserve import tiles
 from mapserve.atlas import Atlas
 from mapserve.routes import routes as map_routes
@@ -67,6 +67,7 @@ def create_app(settings: Settings) -> Litestar:
             *openapi.routes,
             *map_routes,
             *pages.routes,
+            *city.routes,
             *report.routes,
             *tracking.routes,
         ],

@@ -246,24 +246,31 @@ def read_circle(fields: Fields, default_radius: float) -> Circle | None:
 async def find(connection: AsyncConnection, jurisdiction_id: str, filters: Filters) -> Found:
     """One page of public requests, newest first. Raises NotFound if no service_code exists."""
     await _check_codes(connection, jurisdiction_id, filters.service_codes)
-    conditions = _conditions(jurisdiction_id, filters)
-    columns = COLUMNS + (EXTENDED_COLUMNS if filters.extensions else ())
+    rows = await find_newest(connection, jurisdiction_id, filters)
     page = filters.page
-    rows = (
-        await connection.execute(
-            select(*columns)
-            .select_from(JOINED)
-            .where(*conditions)
-            .order_by(R.requested_datetime.desc(), R.service_request_id)
-            .limit(page.size)
-            .offset((page.number - 1) * page.size)
-        )
-    ).all()
     total = (page.number - 1) * page.size + len(rows)
     if len(rows) == page.size or (not rows and page.number > 1):
+        conditions = _conditions(jurisdiction_id, filters)
         counted = select(func.count()).select_from(service_request).where(*conditions)
         total = (await connection.execute(counted)).scalar_one()
     return Found(rows, total)
+
+
+async def find_newest(
+    connection: AsyncConnection, jurisdiction_id: str, filters: Filters
+) -> Sequence[Row[Any]]:
+    """One page of public requests, newest first, however many there are in all."""
+    columns = COLUMNS + (EXTENDED_COLUMNS if filters.extensions else ())
+    page = filters.page
+    newest = (
+        select(*columns)
+        .select_from(JOINED)
+        .where(*_conditions(jurisdiction_id, filters))
+        .order_by(R.requested_datetime.desc(), R.service_request_id)
+        .limit(page.size)
+        .offset((page.number - 1) * page.size)
+    )
+    return (await connection.execute(newest)).all()
 
 
 async def find_one(

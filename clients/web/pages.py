@@ -1,8 +1,7 @@
-"""Pages for people: the municipalities served here, their services, and how apps get a key."""
+"""Pages for people: what they share, the municipalities served here, and how apps get a key."""
 
 import re
 from collections.abc import Mapping
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
-from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
+from litestar.types import ControllerRouterHandler
 from markupsafe import Markup, escape
 
-from open311 import jurisdictions, keys, rates, reporters, services
+from clients.web import assets
+from open311 import jurisdictions, keys, rates, reporters
 from open311.context import Context
 from open311.errors import STATUS, BadInput, Problem
 from open311.forms import Fields, read_body
@@ -24,7 +24,9 @@ _HERE = Path(__file__).parent
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        # maps decode pictures from memory, and their buttons' are in the style sheet
+        "default-src 'self'; img-src 'self' data: blob:; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -39,6 +41,7 @@ def mark_code(text: str) -> Markup:
 
 def _add_filters(engine: JinjaTemplateEngine) -> None:
     engine.engine.filters["code"] = mark_code
+    engine.engine.globals["static"] = assets.PATH
 
 
 TEMPLATES = TemplateConfig(
@@ -51,18 +54,6 @@ async def get_home(context: NamedDependency[Context]) -> Template:
     """Every municipality; test endpoints are found by those who need them."""
     everywhere = await jurisdictions.list_all(context.db)
     return page("home.html", {"cities": [each for each in everywhere if each.test_of is None]})
-
-
-@route("/{jurisdiction_id:str}", http_method=_READ)
-async def get_city(jurisdiction_id: FromPath[str], context: NamedDependency[Context]) -> Template:
-    """One municipality and its services."""
-    city = await jurisdictions.find(context.db, jurisdiction_id)
-    async with context.db.begin(city.jurisdiction_id) as connection:
-        offered = await services.list_services(connection, city)
-    by_group = groupby(sorted(offered, key=lambda s: s.group), key=lambda s: s.group)
-    groups = [(group, list(members)) for group, members in by_group]
-    shown = {"city": city, "groups": groups, "address": context.settings.address}
-    return page("city.html", shown)
 
 
 @route("/open311/{jurisdiction_id:str}/key", http_method=_READ)
@@ -130,8 +121,8 @@ def tell_person(_: Request[Any, Any, Any], problem: Problem) -> Template:
     return refuse("wrong.html", {}, problem)
 
 
-_PAGES = [get_home, get_city, get_key_form, post_key_form]
-routes = [
+_PAGES = [get_home, get_key_form, post_key_form]
+routes: list[ControllerRouterHandler] = [
     Router("/", route_handlers=_PAGES, exception_handlers={Problem: tell_person}),
-    create_static_files_router("/static", directories=[_HERE / "static"]),
+    *assets.routes,
 ]

@@ -28,6 +28,11 @@ class Language(Struct, frozen=True):
     code: str
     words: dict[str, str]
 
+    @property
+    def name(self) -> str:
+        """What its speakers call it."""
+        return self.words[NAME]
+
     def say(self, key: str, **values: object) -> str:
         """The sentence of a key with its values, as plain text."""
         return self.words[key].format(**values)
@@ -53,11 +58,24 @@ def choose(request: Request[Any, Any, Any], spoken: Sequence[str] = ()) -> Langu
     return known[next((code for code in codes if code in known), _SOURCE)]
 
 
-def words(request: Request[Any, Any, Any], city: Jurisdiction) -> dict[str, Any]:
-    """What templates of a city's page speak with, and `query`, which keeps a chosen language."""
+def words(
+    request: Request[Any, Any, Any], city: Jurisdiction, for_scripts: str = ""
+) -> dict[str, Any]:
+    """What templates of a city's page speak with.
+
+    `query` keeps a chosen language; `spoken` has the words that scripts speak with, as JSON: those
+    whose keys begin with `for_scripts`.
+    """
     language = choose(request, city.languages)
     query = f"?lang={language.code}" if "lang" in request.query_params else ""
-    return {"language": language, "say": language.say, "query": query}
+    spoken = {key: said for key, said in language.words.items() if key.startswith(for_scripts)}
+    return {
+        "language": language,
+        "languages": list(languages().values()),
+        "say": language.say,
+        "query": query,
+        "spoken": msgspec.json.encode(spoken if for_scripts else {}).decode(),
+    }
 
 
 def day(instant: datetime, zone: ZoneInfo) -> str:

@@ -1,0 +1,31 @@
+/** The words of the page in its reader's language, as the server wrote them into it. */
+
+/**
+ * @param {HTMLElement} root the element whose `data-words` holds them
+ * @returns {(key: string, values?: Record<string, string | number>) => string}
+ */
+export function speaker(root) {
+  const words = JSON.parse(root.dataset.words || "{}");
+  return (key, values = {}) =>
+    (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+}
+
+/**
+ * An element with text or children.
+ * @param {string} name @param {Record<string, string>} attributes @param {...(Node | string)} children
+ */
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/** Run once it has been quiet for a while. @param {() => void} call @param {number} ms */
+export function settle(call, ms) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(call, ms);
+  };
+}
