@@ -17,7 +17,7 @@ from ingest import history
 from open311 import catalogue, db, keys
 from open311.settings import Settings
 from open311.wire import ServiceType
-from tests.conftest import CITY
+from tests.conftest import CITY, new_database
 from tests.operations import servers
 
 JURISDICTION = "clients.test"
@@ -44,6 +44,13 @@ class Town(Struct, frozen=True):
     def own(self) -> str:
         """The base URL of clients that cannot send it."""
         return f"{self.address}/open311/{self.jurisdiction_id}/v2"
+
+
+@pytest.fixture(scope="session")
+def settings(services: Settings) -> Iterator[Settings]:
+    """Of a database of their own: the town's worker relays whatever changes in one."""
+    with new_database(services) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
