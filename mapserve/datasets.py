@@ -96,6 +96,7 @@ def layer_of(dataset: Dataset) -> Layer:
         min_zoom=dataset.min_zoom,
         attribution=dataset.attribution,
         bounds=dataset.bounds,
+        truncates=True,
     )
 
 

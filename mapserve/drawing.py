@@ -65,3 +65,5 @@ class Layer(Struct, frozen=True):
     attribution: str = ""
     bounds: tuple[float, float, float, float] | None = None
     """West, south, east and north in degrees; those of the city unless it says so."""
+    truncates: bool = False
+    """Whether a tile may leave features out; then a layer `{name}_truncated` says how many."""

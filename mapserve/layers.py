@@ -25,6 +25,7 @@ LAYERS = {
             draw_requests,
             find_requests,
             WORLD_ZOOM,
+            truncates=True,
         ),
         Layer(
             "hexes",

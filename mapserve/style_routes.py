@@ -14,7 +14,7 @@ from mapserve.answers import answer
 from mapserve.atlas import Atlas
 from mapserve.filters import Selection
 from mapserve.hex_tiles import MAX_ZOOM, resolution_at
-from mapserve.layers import LAYERS
+from mapserve.layers import LAYERS, find_all
 from mapserve.styles import Scene
 from mapserve.themes import LIGHT, THEMES, Theme
 from open311 import jurisdictions
@@ -42,15 +42,18 @@ async def get_style(
 ) -> Response[bytes]:
     """A style of everything, `light` or `dark`, or of one layer: `styles/hexes.json?theme=dark`."""
     city = await jurisdictions.find(context.db, jurisdiction_id)
-    stem, names = name.removesuffix(".json"), [each for each in styles.LOOKS if each in LAYERS]
-    if stem == name or stem not in (*THEMES, *names):
-        raise NotFound(f"Styles are {', '.join([*THEMES, *names])}, each with .json at its end.")
+    stem, _, extension = name.rpartition(".")
+    if extension != "json":
+        raise NotFound(f"Styles are {', '.join(THEMES)} and each layer's, with .json at the end.")
     fields = await read_query(request, context.settings)
+    names = [each for each in styles.LOOKS if each in LAYERS]
+    if stem not in THEMES:
+        names = [layer.name for layer in await find_all(context.maps, city, stem)]
     theme = THEMES[stem] if stem in THEMES else _theme(fields)
     scene = await _scene(context, atlas, city, theme)
     server = context.settings.address
     tiles = f"{server}/maps/{city.jurisdiction_id}/tiles"
-    told = styles.style(scene, city.name, names if stem in THEMES else [stem], tiles, server)
+    told = styles.style(scene, city.name, names, tiles, server)
     return answer(request, msgspec.json.encode(told), "application/json")
 
 

@@ -1,7 +1,7 @@
 """How layers look: one definition for each, for MapLibre, QGIS, and the legends.
 
-The format is the MapLibre style specification 8; what is used of it is what QGIS reads too:
-`match`, `step`, `interpolate` and zooms, and no expressions within those.
+The format is the MapLibre style specification 8. What is used of it is what QGIS 3.22 draws too: no
+colour of a fill by `step` or `interpolate`, so there is a layer for each class of hexagons.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,6 +61,9 @@ def style(
     """
     theme = scene.theme
     background = {"id": "paper", "type": "background", "paint": {"background-color": theme.paper}}
+    looks = [layer for name in names for layer in _look(name, scene)]
+    if list(names) == ["requests"]:
+        looks = _hexes(scene, "requests") + looks
     return {
         "version": 8,
         "name": title,
@@ -68,8 +71,12 @@ def style(
         "sprite": f"{server}/maps/sprites/{theme.name}",
         "glyphs": f"{server}/maps/glyphs/{{fontstack}}/{{range}}.pbf",
         "sources": {name: {"type": "vector", "url": f"{tiles}/{name}.json"} for name in names},
-        "layers": [background, *(layer for name in names for layer in LOOKS[name](scene))],
+        "layers": [background, *looks],
     }
+
+
+def _look(name: str, scene: Scene) -> list[StyleLayer]:
+    return LOOKS[name](scene) if name in LOOKS else _dataset(name, scene.theme)
 
 
 def legend(scene: Scene) -> dict[str, Any]:
@@ -106,8 +113,8 @@ def _wards(scene: Scene) -> list[StyleLayer]:
     ]
 
 
-def _hexes(scene: Scene) -> list[StyleLayer]:
-    """A style layer for each resolution, for counts grow sevenfold from one to the next."""
+def _hexes(scene: Scene, source: str = "hexes") -> list[StyleLayer]:
+    """Layers for each resolution, for counts grow sevenfold from one to the next."""
     opacity: Any = _OPACITY
     if scene.points_from <= HEX_ZOOM:
         end = scene.points_from + _MELTING
@@ -117,7 +124,7 @@ def _hexes(scene: Scene) -> list[StyleLayer]:
         layer
         for resolution in MAP_RESOLUTIONS
         if (zooms := _zooms(resolution, scene))
-        for layer in _hexes_of(scene, resolution, zooms, opacity)
+        for layer in _hexes_of(scene, source, resolution, zooms, opacity)
     ]
 
 
@@ -131,16 +138,35 @@ def _zooms(resolution: int, scene: Scene) -> dict[str, float]:
 
 
 def _hexes_of(
-    scene: Scene, resolution: int, zooms: dict[str, float], opacity: Any
+    scene: Scene, source: str, resolution: int, zooms: dict[str, float], opacity: Any
 ) -> list[StyleLayer]:
     starts = scene.breaks.get(resolution, [])
-    first, *others = colours(scene.theme.ramp, starts)
-    steps = [each for pair in zip(starts, others, strict=True) for each in pair]
-    colour: Any = ["step", ["get", "count"], first, *steps] if steps else first
-    fill = _layer("hexes", "fill", {"fill-color": colour, "fill-opacity": opacity}, **zooms)
+    classes = zip([1, *starts], [*starts, None], colours(scene.theme.ramp, starts), strict=True)
+    made = [
+        _layer(source, "fill", {"fill-color": colour, "fill-opacity": opacity}, **zooms)
+        | {"id": f"hexes-{resolution}-{low}", "filter": _counts(low, high)}
+        for low, high, colour in classes
+    ]
     paint = {"line-color": scene.theme.land, "line-width": 0.7, "line-opacity": opacity}
-    line = _layer("hexes", "line", paint, **zooms)
-    return [each | {"id": f"{each['id']}-{resolution}"} for each in (fill, line)]
+    line = {"id": f"hexes-{resolution}-line", "filter": ["has", "cell"]}
+    return [*made, _layer(source, "line", paint, **zooms) | line]
+
+
+def _counts(low: int, high: int | None) -> list[Any]:
+    least = [">=", ["get", "count"], low]
+    return ["all", least, ["<", ["get", "count"], high]] if high else ["all", least]
+
+
+def _dataset(name: str, theme: Theme) -> list[StyleLayer]:
+    """Shapes of whatever kind, in one colour."""
+    area = {"fill-color": theme.dataset, "fill-opacity": 0.25}
+    line = {"line-color": theme.dataset, "line-width": 1.5}
+    point = {"circle-color": theme.dataset, "circle-radius": 4, "circle-stroke-color": theme.land}
+    return [
+        _layer(name, "fill", area) | {"filter": ["==", ["geometry-type"], "Polygon"]},
+        _layer(name, "line", line) | {"filter": ["!=", ["geometry-type"], "Point"]},
+        _layer(name, "circle", point) | {"filter": ["==", ["geometry-type"], "Point"]},
+    ]
 
 
 def _requests(scene: Scene) -> list[StyleLayer]:

@@ -14,6 +14,7 @@ class Theme(Struct, frozen=True):
     ramp: tuple[str, ...]
     open: str
     closed: str
+    dataset: str
 
 
 # Steps of viridis (matplotlib, CC0), of which the lightness alone says all; vermilion and blue are
@@ -27,6 +28,7 @@ LIGHT = Theme(
     ramp=("#d8e219", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154"),
     open="#c1440e",
     closed="#0b5cad",
+    dataset="#8a3a86",
 )
 DARK = Theme(
     "dark",
@@ -37,5 +39,6 @@ DARK = Theme(
     ramp=("#453781", "#33638d", "#238a8d", "#29af7f", "#86d549", "#fde725"),
     open="#ff9d5c",
     closed="#79b8ff",
+    dataset="#d98fd4",
 )
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}

@@ -1,6 +1,6 @@
 """TileJSON 3.0: where a map finds tiles, and what is in them (github.com/mapbox/tilejson-spec)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -67,7 +67,7 @@ async def describe(
         maxzoom=min(16, *(layer.max_zoom for layer in layers)),
         bounds=_around([bounds, *(layer.bounds for layer in layers if layer.bounds)]),
         center=center,
-        vector_layers=[_vector_layer(layer) for layer in layers],
+        vector_layers=[each for layer in layers for each in _vector_layers(layer)],
     )
 
 
@@ -77,10 +77,12 @@ def _around(boxes: Sequence[Bounds]) -> Bounds:
     return min(west), min(south), max(east), max(north)
 
 
-def _vector_layer(layer: Layer) -> VectorLayer:
-    return VectorLayer(
-        layer.name, layer.description, layer.min_zoom, min(16, layer.max_zoom), dict(layer.fields)
-    )
+def _vector_layers(layer: Layer) -> Iterator[VectorLayer]:
+    zooms = (layer.min_zoom, min(16, layer.max_zoom))
+    yield VectorLayer(layer.name, layer.description, *zooms, dict(layer.fields))
+    if layer.truncates:
+        told = "How many features of a tile are left out, where some are"
+        yield VectorLayer(f"{layer.name}_truncated", told, *zooms, {"truncated": "Number"})
 
 
 async def extent(

@@ -80,8 +80,8 @@ async def test_no_page_runs_or_loads_what_is_not_ours(
     for each in loaded:
         found = await browser.get(each)
         assert found.status_code == 200
-        kind = "text/css" if each.endswith(".css") else "text/javascript"
-        assert found.headers["content-type"].startswith(kind)
+        kind = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+        assert found.headers["content-type"].startswith(kind[each.rpartition(".")[2]])
         assert "immutable" in found.headers["cache-control"]
 
 

@@ -170,7 +170,8 @@ async def test_tilejson_tells_a_map_all_that_it_needs(
     answer = await cape_town.get("/tiles/requests,hexes.json?status=open")
     told = json.loads(answer.content)
     assert told["tilejson"] == "3.0.0"
-    assert [layer["id"] for layer in told["vector_layers"]] == ["requests", "hexes"]
+    ids = [layer["id"] for layer in told["vector_layers"]]
+    assert ids == ["requests", "requests_truncated", "hexes"]
     assert {"service_request_id", "status", "count"} <= told["vector_layers"][0]["fields"].keys()
     west, south, east, north = told["bounds"]
     assert all(west <= row.lon <= east and south <= row.lat <= north for row in rows)

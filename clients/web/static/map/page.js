@@ -38,7 +38,7 @@ async function start() {
     zoom: center[2],
     maxBounds: grow(bounds),
   });
-  globalThis.explorer = map; // for the curious, and for tests
+  globalThis.theMap = map; // for the curious, and for tests
   map.on("zoom", () => draw(legend, meaning, map.getZoom(), say));
   draw(legend, meaning, map.getZoom(), say);
   listen();
