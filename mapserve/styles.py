@@ -21,7 +21,8 @@ _OPACITY = 0.8
 _MELTING = 1.5
 """Zooms in which hexagons fade where points begin."""
 _CLOSE_ZOOM = 16
-_QUANTILES = (0.3, 0.55, 0.75, 0.9, 0.97)
+_QUANTILES = (0.2, 0.98)
+_CLASSES = 6
 _NEAT = (1, 2, 5)
 
 StyleLayer = dict[str, Any]
@@ -39,10 +40,14 @@ class Scene(Struct, frozen=True):
 
 
 def breaks(counts: NDArray[np.int64]) -> list[int]:
-    """Where the colours of some hexagons begin: neat numbers near quantiles of the counts."""
+    """Where the colours of some hexagons begin: at neat numbers, each so many times the last.
+
+    Most hexagons have few requests and some very many, so even steps would show only those.
+    """
     if not len(counts):
         return []
-    found = {_neat(float(number)) for number in np.quantile(counts, _QUANTILES)}
+    low, high = np.maximum(np.quantile(counts, _QUANTILES), 1)
+    found = {_neat(float(number)) for number in np.geomspace(low, high, _CLASSES - 1)}
     return sorted(number for number in found if number > 1)
 
 
