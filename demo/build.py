@@ -5,7 +5,6 @@ python demo/build.py --capetown requests.csv.gz --boston requests.parquet \
 """
 
 import gzip
-import shutil
 from pathlib import Path
 
 import click
@@ -33,14 +32,12 @@ DEPARTMENTS = {
 @click.command()
 @click.option("--capetown", type=_FILE, required=True)
 @click.option("--boston", type=_FILE, required=True)
-@click.option("--municipalities", type=_FILE, required=True)
 @click.option("--neighborhoods", type=_FILE, required=True)
-def build(capetown: Path, boston: Path, municipalities: Path, neighborhoods: Path) -> None:
+def build(capetown: Path, boston: Path, neighborhoods: Path) -> None:
     """Write the demo's data files from those that the cities publish."""
     write_capetown(capetown)
     write_boston(boston)
     write_boston_boundary(neighborhoods)
-    shutil.copyfile(municipalities, HERE / "za_municipalities.geojson.gz")
 
 
 def write_capetown(source: Path) -> None:

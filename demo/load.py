@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 from sqlalchemy import text
 
-from open311 import db, keys, place_names
+from open311 import boundaries, db, keys, place_names, places
 from open311.db import Database
 from open311.settings import Settings
 
@@ -30,7 +30,7 @@ CITIES = (
     City(
         "capetown.gov.za",
         "capetown.yaml",
-        "za_municipalities.geojson.gz",
+        "../geo/data/za_municipalities.geojson.gz",
         "capetown_requests.csv.gz",
         {
             "service_request_id": "notification_number",
@@ -76,7 +76,7 @@ values (:jurisdiction_id, 'demo.loaded', :subject, 'demo')
 async def load(settings: Settings, report: Callable[[str], object] = print) -> None:
     """Load what is not there yet, and nothing twice; quick when there is nothing to do."""
     async with db.connected(settings) as database:
-        await _load_places(database, report)
+        await _load_places(settings, database, report)
         for city in CITIES:
             names = {"jurisdiction_id": city.jurisdiction_id, "subject": _digest(city)}
             async with database.begin(city.jurisdiction_id) as connection:
@@ -90,11 +90,18 @@ async def load(settings: Settings, report: Callable[[str], object] = print) -> N
             )
 
 
-async def _load_places(database: Database, report: Callable[[str], object]) -> None:
+async def _load_places(
+    settings: Settings, database: Database, report: Callable[[str], object]
+) -> None:
     async with database.shared() as connection:
         if not await place_names.is_loaded(connection):
             names = await place_names.load_gazetteer(connection)
             report(f"{names} names of places loaded")
+    if loaded := await boundaries.load_packaged(database):
+        from ingest import history
+
+        await history.analyze(settings, "boundary, boundary_part")
+        report(f"{loaded} boundaries loaded")
 
 
 def _digest(city: City) -> str:
@@ -117,4 +124,5 @@ async def _load_city(
         database, city.jurisdiction_id, source, refused, actor="demo"
     )
     await history.analyze(settings)
+    await places.derive_wards(database, city.jurisdiction_id)
     report(f"{city.jurisdiction_id}: {counts.inserted} requests of the demo loaded")

@@ -26,6 +26,7 @@ COMMANDS = {
     "place": "open311.commands.places:place",
     "route": "open311.commands.places:route",
     "task": "open311.commands.tasks:task",
+    "boundary": "open311.commands.boundaries:boundary",
     "dataset": "open311.commands.datasets:dataset",
     "map": "open311.commands.maps:maps",
     "import": "ingest.commands:imports",

@@ -2,14 +2,15 @@
 with here as (
     select st_setsrid(st_makepoint(:long, :lat), 4326) as geom
 ), around as (
-    select distinct on (b.kind) b.kind, b.code, b.name
+    select b.code, b.name
     from here
     join boundary_part part on st_intersects(part.geom, here.geom)
     join boundary b using (boundary_id)
-    where b.kind in ('ward', 'municipality')
+    where b.kind = 'municipality'
         and b.valid_from <= current_date and (b.valid_to is null or b.valid_to > current_date)
     -- of two that meet here the smaller code, as everywhere
-    order by b.kind, b.code
+    order by b.code
+    limit 1
 ), nearest as (
     -- degrees are not metres: the nearest of the nearest few is found on the ellipsoid
     select near.name, near.kind,
@@ -25,9 +26,9 @@ with here as (
     order by metres, near.name
     limit 1
 )
-select nearest.name, nearest.kind, nearest.metres, ward.code as ward,
+select nearest.name, nearest.kind, nearest.metres,
+    ward_of(here.geom, current_date) as ward,
     municipality.code as municipality_code, municipality.name as municipality
 from here
 left join nearest on true
-left join around ward on ward.kind = 'ward'
-left join around municipality on municipality.kind = 'municipality'
+left join around municipality on true

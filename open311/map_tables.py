@@ -99,7 +99,8 @@ boundary = Table(
     Column("source", Text, nullable=False, server_default=""),
     Column("geom", Geometry("MULTIPOLYGON", 4326, spatial_index=False), nullable=False),
     CheckConstraint(
-        "kind in ('municipality', 'district', 'ward', 'suburb', 'service-area')", name="kind"
+        "kind in ('country', 'district', 'municipality', 'ward', 'suburb', 'service-area')",
+        name="kind",
     ),
     CheckConstraint("valid_to > valid_from", name="span"),
     UniqueConstraint("kind", "code", "valid_from"),

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from geo import cells, tiles
+from geo.routing import NotHere
 from open311 import (
     dates,
     geocoding,
@@ -24,6 +25,7 @@ from open311 import (
     media,
     new_request,
     pictures,
+    places,
     rates,
     remote_media,
     reporters,
@@ -188,19 +190,28 @@ async def _validate(filing: _Filing, service: Service) -> tuple[NewRequest, dict
     answers, wrong = services.check_answers(service, filing.fields.attributes, zone)
     faults.extend(wrong)
     faults.tell()
-    if filing.jurisdiction.settings.outside_boundary == "reject":
-        await _check_inside(filing, new.place)
+    await _check_inside(filing, new.place)
     return new, answers
 
 
 async def _check_inside(filing: _Filing, place: Place) -> None:
+    """Refuse what lies outside, and say where it lies; always what lies in another country."""
     if place.lat is None or place.long is None:
         return
-    where = filing.jurisdiction
-    if not await jurisdictions.covers(
-        filing.connection, where.jurisdiction_id, place.lat, place.long
-    ):
-        raise BadInput(f"lat {place.lat} and long {place.long} lie outside {where.name}.")
+    where, connection = filing.jurisdiction, filing.connection
+    if await jurisdictions.covers(connection, where.jurisdiction_id, place.lat, place.long):
+        return
+    try:
+        lies = await places.locate(connection, place.lat, place.long, dates.now().date())
+    except NotHere as elsewhere:
+        if where.settings.outside_boundary == "accept" and not elsewhere.country:
+            return
+        raise BadInput(f"{elsewhere} That is outside {where.name}.") from None
+    if where.settings.outside_boundary == "reject":
+        raise BadInput(
+            f"lat {place.lat} and long {place.long} lie outside {where.name}, "
+            f"{'in' if lies.how == 'inside' else 'near'} {lies.name} ({lies.municipality})."
+        )
 
 
 def _row(

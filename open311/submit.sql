@@ -11,12 +11,6 @@ with repeated as (
     select type, sensitive
     from service
     where jurisdiction_id = :jurisdiction_id and service_code = :service_code
-), ward as (
-    -- of two that meet there the smaller code, as in teams.sql
-    select min(b.code) as code
-    from boundary_part part join boundary b using (boundary_id)
-    where b.kind = 'ward' and st_intersects(part.geom, st_setsrid(st_makepoint(:long, :lat), 4326))
-        and b.valid_from <= current_date and (b.valid_to is null or b.valid_to > current_date)
 ), filed as (
     insert into service_request (
         jurisdiction_id, service_request_id, service_code, visibility, description,
@@ -37,9 +31,10 @@ with repeated as (
         :agency_responsible, :now, :now, :expected,
         :address, :address_id, st_setsrid(st_makepoint(:long, :lat), 4326), :quadkey, :h3,
         :cells,
-        :media_urls, cast(:attributes as jsonb), :channel, ward.code, :team,
+        :media_urls, cast(:attributes as jsonb), :channel,
+        ward_of(st_setsrid(st_makepoint(:long, :lat), 4326), current_date), :team,
         :reporter_id, :content_hash
-    from offered cross join ward
+    from offered
     on conflict (jurisdiction_id, service_request_id) do nothing
     returning service_request_id, visibility
 )

@@ -3,15 +3,14 @@
 with here as (
     select st_setsrid(st_makepoint(:long, :lat), 4326) as geom
 ), area as (
-    select b.kind, b.code
+    select b.code
     from here
     join boundary_part part on st_intersects(part.geom, here.geom)
     join boundary b using (boundary_id)
-    where b.kind in ('service-area', 'suburb', 'ward')
+    where b.kind in ('service-area', 'suburb')
         and b.valid_from <= current_date and (b.valid_to is null or b.valid_to > current_date)
 ), ward as (
-    -- of two that meet here the smaller code
-    select coalesce(cast(:ward as text), min(code)) as code from area where kind = 'ward'
+    select coalesce(cast(:ward as text), ward_of(geom, current_date)) as code from here
 ), standing as (
     select team.team, team.name, team.position, team.active,
         case
@@ -20,7 +19,7 @@ with here as (
             when team.service_codes = '{}' and team.groups = '{}' then 3
         end as by_service,
         case
-            when team.areas && array(select code from area where kind <> 'ward') then 1
+            when team.areas && array(select code from area) then 1
             when ward.code = any(team.wards) then 2
             when team.areas = '{}' and team.wards = '{}' then 3
         end as by_place,

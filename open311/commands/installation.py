@@ -22,18 +22,27 @@ ACTOR = "operator"
 of_jurisdiction = click.option("--jurisdiction", "named", required=True, help="Whose they are.")
 
 
-def work_in(
-    installation: Installation, named: str, work: Callable[[Settings, Database, str], Awaitable[T]]
-) -> T:
-    """Do something in a jurisdiction; what is wrong with it is told in a sentence."""
+def work_on(installation: Installation, work: Callable[[Settings, Database], Awaitable[T]]) -> T:
+    """Do something in the installation; what is wrong with it is told in a sentence."""
 
     async def connected(settings: Settings) -> T:
         async with db.connected(settings) as database:
-            jurisdiction = await jurisdictions.find(database, named)
-            return await work(settings, database, jurisdiction.jurisdiction_id)
+            return await work(settings, database)
 
     try:
         with installation() as settings:
             return asyncio.run(connected(settings))
     except Problem as problem:
         raise click.ClickException(" ".join(problem.descriptions)) from None
+
+
+def work_in(
+    installation: Installation, named: str, work: Callable[[Settings, Database, str], Awaitable[T]]
+) -> T:
+    """Do something in a jurisdiction; what is wrong with it is told in a sentence."""
+
+    async def there(settings: Settings, database: Database) -> T:
+        jurisdiction = await jurisdictions.find(database, named)
+        return await work(settings, database, jurisdiction.jurisdiction_id)
+
+    return work_on(installation, there)

@@ -1,16 +1,13 @@
 """`open311 place …` and `open311 route`: names of places, and who would get a report."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
 
 from geo.gazetteer import Refused, Source, read_addresses, read_rows
-from open311 import db, geocoding, jurisdictions, place_names, services, teams
-from open311.commands.installation import Installation
+from open311 import geocoding, jurisdictions, place_names, services, teams
+from open311.commands.installation import Installation, work_on
 from open311.db import Database
-from open311.errors import Problem
 from open311.settings import Settings
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -27,13 +24,13 @@ def place() -> None:
 def load_places(installation: Installation) -> None:
     """Load the South African gazetteer, and the names of the boundaries that were imported."""
 
-    async def load(database: Database) -> str:
+    async def load(_: Settings, database: Database) -> str:
         async with database.shared() as connection:
             places = await place_names.load_gazetteer(connection)
             boundaries = await place_names.name_boundaries(connection)
         return f"{places} names of places, {boundaries} of boundaries"
 
-    click.echo(_run(installation, load))
+    click.echo(work_on(installation, load))
 
 
 @place.command("import")
@@ -53,13 +50,13 @@ def import_addresses(installation: Installation, file: Path, municipality: str) 
     taken = [row for row in rows if isinstance(row, Source)]
     refused = [row for row in rows if isinstance(row, Refused)]
 
-    async def store(database: Database) -> str:
+    async def store(_: Settings, database: Database) -> str:
         async with database.shared() as connection:
             await place_names.replace_addresses(connection, municipality, taken)
         addresses = len({row.place.address_id for row in taken})
         return f"{municipality}: {addresses} addresses, {len(refused)} rows refused"
 
-    click.echo(_run(installation, store))
+    click.echo(work_on(installation, store))
     for row in refused[:_SHOWN]:
         click.echo(f"  row {row.row}: {row.reason}", err=True)
     if len(refused) > _SHOWN:
@@ -73,12 +70,12 @@ def import_addresses(installation: Installation, file: Path, municipality: str) 
 def find_place(installation: Installation, address: str, municipality: str | None) -> None:
     """Tell what an address in words may mean, the likeliest first."""
 
-    async def find(database: Database) -> str:
+    async def find(_: Settings, database: Database) -> str:
         async with database.shared() as connection:
             found = await geocoding.find(connection, address, municipality)
         return "\n".join(_line(candidate) for candidate in found) or "nothing"
 
-    click.echo(_run(installation, find))
+    click.echo(work_on(installation, find))
 
 
 def _line(found: geocoding.Candidate) -> str:
@@ -101,7 +98,7 @@ def route(installation: Installation, at: str, service_code: str, named: str | N
             "two numbers of degrees: -33.93,18.42", param_hint="--at"
         ) from None
 
-    async def explain(database: Database) -> str:
+    async def explain(_: Settings, database: Database) -> str:
         city = await _city(database, named, lat, long)
         async with database.begin(city.jurisdiction_id) as connection:
             inside = await jurisdictions.covers(connection, city.jurisdiction_id, lat, long)
@@ -114,7 +111,7 @@ def route(installation: Installation, at: str, service_code: str, named: str | N
             [f"{lies} {city.name}", *_described(described), *teams.explain(found, service)]
         )
 
-    click.echo(_run(installation, explain))
+    click.echo(work_on(installation, explain))
 
 
 async def _city(
@@ -134,17 +131,3 @@ def _described(found: geocoding.Described) -> list[str]:
     if found.name is not None and found.metres is not None:
         lines.append(f"{found.metres / 1000:.1f} km from {found.name}")
     return lines
-
-
-def _run(installation: Installation, work: Callable[[Database], Awaitable[str]]) -> str:
-    """Do something in the installation; what is wrong with it is told in a sentence."""
-
-    async def connected(settings: Settings) -> str:
-        async with db.connected(settings) as database:
-            return await work(database)
-
-    try:
-        with installation() as settings:
-            return asyncio.run(connected(settings))
-    except Problem as problem:
-        raise click.ClickException(" ".join(problem.descriptions)) from None
