@@ -16,6 +16,8 @@ Tiles = NDArray[np.int64]
 
 WORLD_ZOOM = 22
 """The finest zoom that tiles are made of."""
+WORLD = (-180.0, -85.0511, 180.0, 85.0511)
+"""What tiles can show: west, south, east and north in degrees."""
 
 
 class Tile(Struct, frozen=True):
@@ -65,5 +67,7 @@ class Layer(Struct, frozen=True):
     attribution: str = ""
     bounds: tuple[float, float, float, float] | None = None
     """West, south, east and north in degrees; those of the city unless it says so."""
+    has_labels: bool = False
+    """Whether its tiles have a layer `{name}_labels` of points at which names are written."""
     truncates: bool = False
     """Whether a tile may leave features out; then a layer `{name}_truncated` says how many."""

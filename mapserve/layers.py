@@ -3,7 +3,7 @@
 Beside them each city has its published datasets.
 """
 
-from mapserve import datasets
+from mapserve import boundaries, datasets
 from mapserve.drawing import WORLD_ZOOM, Layer
 from mapserve.hex_tiles import FIELDS as HEX_FIELDS
 from mapserve.hex_tiles import MAX_ZOOM as HEX_ZOOM
@@ -17,6 +17,14 @@ from open311.jurisdictions import Jurisdiction
 LAYERS = {
     layer.name: layer
     for layer in (
+        boundaries.layer(
+            "boundaries",
+            "Municipalities",
+            "Municipalities, and the countries around",
+            ("municipality", "country"),
+            0,
+        ),
+        boundaries.layer("wards", "Wards", "Wards of the municipality", ("ward",), 9),
         Layer(
             "requests",
             "Service requests",

@@ -103,19 +103,18 @@ def colours(ramp: Sequence[str], starts: Sequence[int]) -> list[str]:
 
 
 def _boundaries(scene: Scene) -> list[StyleLayer]:
+    theme = scene.theme
+    land = ["match", ["get", "kind"], "country", theme.paper, theme.land]
     return [
-        _layer("boundaries", "fill", {"fill-color": scene.theme.land}),
-        _layer("boundaries", "line", {"line-color": scene.theme.line, "line-width": 1.2}),
-        _labels("boundaries", scene.theme, minzoom=5, maxzoom=11),
+        _layer("boundaries", "fill", {"fill-color": land}),
+        _layer("boundaries", "line", {"line-color": theme.line, "line-width": 1}),
+        _labels("boundaries", theme, minzoom=6, maxzoom=10),
     ]
 
 
 def _wards(scene: Scene) -> list[StyleLayer]:
-    paint = {"line-color": scene.theme.line, "line-width": 0.6, "line-dasharray": [3, 2]}
-    return [
-        _layer("wards", "line", paint, minzoom=10),
-        _labels("wards", scene.theme, minzoom=12),
-    ]
+    paint = {"line-color": scene.theme.line, "line-width": 0.5, "line-opacity": 0.7}
+    return [_layer("wards", "line", paint, minzoom=10)]
 
 
 def _hexes(scene: Scene, source: str = "hexes") -> list[StyleLayer]:
@@ -209,7 +208,8 @@ def _layer(name: str, kind: str, paint: dict[str, Any], **zooms: float) -> Style
 
 
 def _labels(name: str, theme: Theme, **zooms: float) -> StyleLayer:
-    return _layer(name, "symbol", _text_paint(theme), **zooms) | {"layout": _text("{name}", 13)}
+    label = {"source-layer": f"{name}_labels", "layout": _text("{name}", 12)}
+    return _layer(name, "symbol", _text_paint(theme), **zooms) | label
 
 
 def _text(field: str, size: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from geo.cells import centre
-from mapserve.drawing import Layer
+from mapserve.drawing import WORLD, Layer
 from mapserve.filters import Selection
 from mapserve.hexes import aggregate
 from open311.jurisdictions import Jurisdiction
@@ -18,7 +18,6 @@ _BOUNDS = text("""
 select st_xmin(boundary), st_ymin(boundary), st_xmax(boundary), st_ymax(boundary)
 from jurisdiction where jurisdiction_id = :jurisdiction_id and boundary is not null
 """)
-_WORLD: Bounds = (-180.0, -85.0511, 180.0, 85.0511)
 _MARGIN = 0.1  # degrees, about a hexagon of the resolution that is asked
 _RESOLUTION = 6
 _FIRST_LOOK_ZOOM = 11
@@ -80,6 +79,9 @@ def _around(boxes: Sequence[Bounds]) -> Bounds:
 def _vector_layers(layer: Layer) -> Iterator[VectorLayer]:
     zooms = (layer.min_zoom, min(16, layer.max_zoom))
     yield VectorLayer(layer.name, layer.description, *zooms, dict(layer.fields))
+    if layer.has_labels:
+        told = "Where names are written, each once"
+        yield VectorLayer(f"{layer.name}_labels", told, *zooms, dict(layer.fields))
     if layer.truncates:
         told = "How many features of a tile are left out, where some are"
         yield VectorLayer(f"{layer.name}_truncated", told, *zooms, {"truncated": "Number"})
@@ -99,7 +101,7 @@ async def extent(
         lon, lat = zip(*middles, strict=True)
         bounds = (min(lon) - _MARGIN, min(lat) - _MARGIN, max(lon) + _MARGIN, max(lat) + _MARGIN)
     else:
-        bounds = _WORLD
+        bounds = WORLD
     if not middles:
         return bounds, ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, 1)
     lon_first, lat_first = middles[int(hexes.requests.argmax())]

@@ -145,7 +145,8 @@ async def test_the_file_says_what_is_in_it(
         right, bottom = tile_at(east, south, zoom)
         assert left <= x <= right
         assert top <= y <= bottom
-    assert [layer["id"] for layer in metadata["vector_layers"]] == ["requests", "parks"]
+    ids = [layer["id"] for layer in metadata["vector_layers"]]
+    assert ids == ["requests", "requests_truncated", "parks", "parks_truncated"]
     assert metadata["vector_layers"][1]["fields"] == {"n": "Number"}
 
 
