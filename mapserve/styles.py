@@ -87,8 +87,10 @@ def _look(name: str, scene: Scene) -> list[StyleLayer]:
 def legend(scene: Scene) -> dict[str, Any]:
     """What the colours mean, for whoever draws a legend."""
     return {
-        "ramp": scene.theme.ramp,
-        "breaks": {str(resolution): each for resolution, each in scene.breaks.items()},
+        "hexes": {
+            str(resolution): {"starts": starts, "colours": colours(scene.theme.ramp, starts)}
+            for resolution, starts in scene.breaks.items()
+        },
         "resolutions": [resolution_at(zoom) for zoom in range(HEX_ZOOM + 1)],
         "points_from": scene.points_from,
         "open": scene.theme.open,

@@ -1,14 +1,23 @@
--- Where a point lies: the municipality around it, or else the nearest, and the countries nearby.
+-- Where a point lies: the municipality or country around it, or else the nearest.
 with here as (
     select st_setsrid(st_makepoint(:long, :lat), 4326) as geom
+), around as materialized (
+    select b.kind, b.code, b.name, b.parent_code, cast(0 as double precision) as metres
+    from here
+    join boundary_part part on st_intersects(part.geom, here.geom)
+    join boundary b using (boundary_id)
+    where b.kind in ('municipality', 'country')
+        and b.valid_from <= :day and (b.valid_to is null or b.valid_to > :day)
 ), near as (
     -- degrees are not metres: the nearest of the nearest few is found on the ellipsoid
-    select b.kind, b.code, b.name, b.parent_code, part.geom
+    select b.kind, b.code, b.name, b.parent_code,
+        st_distance(cast(part.geom as geography), cast(here.geom as geography)) as metres
     from here
     cross join lateral (
         select boundary_id, geom
         from boundary_part
-        where st_dwithin(geom, here.geom, :degrees)
+        where not exists (select from around)
+            and st_dwithin(geom, here.geom, :degrees)
             and boundary_id in (
                 select boundary_id from boundary
                 where kind in ('municipality', 'country')
@@ -18,15 +27,11 @@ with here as (
         limit 40
     ) part
     join boundary b using (boundary_id)
+), best as (
+    select * from (select * from around union all select * from near) found
+    order by metres, kind = 'country', code
+    limit 1
 )
-select near.kind, near.code, near.name, near.parent_code as district,
-    min(
-        case when st_intersects(near.geom, here.geom) then 0
-        else st_distance(cast(near.geom as geography), cast(here.geom as geography)) end
-    ) as metres,
+select best.kind, best.code, best.name, best.parent_code as district, best.metres,
     ward_of(here.geom, :day) as ward
-from near cross join here
-group by near.kind, near.code, near.name, near.parent_code, here.geom
--- of a country and a municipality equally far it is the municipality only inside of it
-order by metres, case when near.kind = 'municipality' then 0 else 1 end, near.code
-limit 1
+from best cross join here

@@ -147,7 +147,7 @@ async def test_the_file_says_what_is_in_it(
         assert top <= y <= bottom
     ids = [layer["id"] for layer in metadata["vector_layers"]]
     assert ids == ["requests", "requests_truncated", "parks", "parks_truncated"]
-    assert metadata["vector_layers"][1]["fields"] == {"n": "Number"}
+    assert metadata["vector_layers"][2]["fields"] == {"n": "Number"}
 
 
 async def test_a_failure_leaves_the_file_that_was_there(

@@ -22,11 +22,10 @@ function points(meaning, say) {
 
 function hexagons(meaning, zoom, say) {
   const last = meaning.resolutions.length - 1;
-  const starts = meaning.breaks[meaning.resolutions[Math.min(last, Math.floor(zoom))]] ?? [];
+  const { starts, colours } = meaning.hexes[meaning.resolutions[Math.min(last, Math.floor(zoom))]];
   const rows = labels(starts, say).map((label, number) => {
     const mark = element("span", { class: "mark fill" });
-    const place = starts.length ? number / starts.length : 0;
-    mark.style.setProperty("--colour", meaning.ramp[Math.round(place * (meaning.ramp.length - 1))]);
+    mark.style.setProperty("--colour", colours[number]);
     return element("p", {}, mark, label);
   });
   return [element("h2", {}, say("map.legend_hexes")), ...rows];

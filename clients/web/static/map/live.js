@@ -3,7 +3,8 @@
 import { settle } from "./words.js";
 
 /** Other processes hear of a change a little later than the one that tells us. */
-const AFTER_MS = 500;
+const AFTER_MS = 400;
+const LONGEST_MS = 2000;
 
 /**
  * @param {string} jurisdiction
@@ -11,7 +12,7 @@ const AFTER_MS = 500;
  * @param {(request: {service_code: string, new: boolean}) => void} tell called for each request
  */
 export function follow(jurisdiction, refresh, tell) {
-  const later = settle(refresh, AFTER_MS);
+  const later = settle(refresh, AFTER_MS, LONGEST_MS);
   const stream = new EventSource(`/maps/${jurisdiction}/live`);
   stream.addEventListener("request", (event) => {
     tell(JSON.parse(event.data));

@@ -37,6 +37,12 @@ async function start() {
     center: center.slice(0, 2),
     zoom: center[2],
     maxBounds: grow(bounds),
+    locale: {
+      "Map.Title": say("map.map"),
+      "NavigationControl.ZoomIn": say("map.zoom_in"),
+      "NavigationControl.ZoomOut": say("map.zoom_out"),
+      "AttributionControl.ToggleAttribution": say("map.sources"),
+    },
   });
   globalThis.theMap = map; // for the curious, and for tests
   map.on("zoom", () => draw(legend, meaning, map.getZoom(), say));
@@ -84,6 +90,8 @@ function listen() {
     map.getCanvas().style.cursor = found ? "pointer" : "";
   });
   map.on("moveend", settle(list, 400));
+  document.querySelector("nav").addEventListener("focusin", keepView);
+  document.querySelector("nav").addEventListener("pointerdown", keepView);
   addEventListener("keydown", (event) => event.key === "Escape" && details.close());
   onColours(async () => {
     const style = await loadStyle(jurisdiction, filters.toQuery(filters.read(form)));
@@ -131,17 +139,25 @@ function refresh() {
   list();
 }
 
+let listing;
+
 /** The list below shows what the map shows: the same page, as the server writes it. */
 async function list() {
+  listing?.abort();
+  listing = new AbortController();
   const bounds = map.getBounds();
   const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
   const query = new URLSearchParams(location.search);
   query.set("bbox", box.map((degrees) => degrees.toFixed(5)).join(","));
-  const answer = await fetch(`?${query}`);
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.getElementById("listed").replaceWith(page.getElementById("listed"));
-  document.getElementById("list-hint").hidden = false;
+  try {
+    const answer = await fetch(`?${query}`, { signal: listing.signal });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.getElementById("listed").replaceWith(page.getElementById("listed"));
+    document.getElementById("list-hint").hidden = false;
+  } catch {
+    // another list is asked for already, or the network is away: what is there stays
+  }
 }
 
 /** Move to a place that was searched for. */
@@ -149,6 +165,15 @@ function go({ lat, long, kind }) {
   const zoom = ["address", "ward", "suburb", "township"].includes(kind) ? 15 : 13;
   map[calm.matches ? "jumpTo" : "flyTo"]({ center: [long, lat], zoom });
   map.getCanvas().focus();
+}
+
+/** Who changes the language keeps filters and view. */
+function keepView() {
+  for (const link of document.querySelectorAll("nav a[hreflang]")) {
+    const url = new URL(location.href);
+    url.searchParams.set("lang", link.hreflang);
+    link.href = url;
+  }
 }
 
 function addShare() {

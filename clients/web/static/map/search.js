@@ -15,9 +15,13 @@ export function search(form, jurisdiction, say, choose) {
     list.replaceChildren();
   }
 
+  let asked = 0;
+
   async function ask() {
+    const number = (asked += 1);
     const answer = await fetch(`/maps/${jurisdiction}/places.json?limit=6&q=${encodeURIComponent(input.value)}`);
     const places = answer.ok ? (await answer.json()).places : [];
+    if (number !== asked) return;
     const rows = places.map((place) => {
       const button = element("button", { type: "button" }, place.name, element("small", {}, ` ${place.municipality ?? ""}`));
       button.addEventListener("click", () => {

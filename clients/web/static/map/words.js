@@ -21,11 +21,23 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** Run once it has been quiet for a while. @param {() => void} call @param {number} ms */
-export function settle(call, ms) {
+/**
+ * Run once it has been quiet for a while, or has not been for long.
+ * @param {() => void} call @param {number} ms @param {number} longest
+ */
+export function settle(call, ms, longest = Infinity) {
   let timer = 0;
+  let since = 0;
   return () => {
+    const now = performance.now();
+    since ||= now;
     clearTimeout(timer);
-    timer = setTimeout(call, ms);
+    timer = setTimeout(
+      () => {
+        since = 0;
+        call();
+      },
+      Math.max(0, Math.min(ms, since + longest - now)),
+    );
   };
 }
