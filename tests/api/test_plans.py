@@ -126,7 +126,8 @@ def caught() -> Iterator[Statements]:
     found: Statements = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        found.append((statement, parameters))
+        if "relayed_since" not in statement:  # the hub asks several times a second
+            found.append((statement, parameters))
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
