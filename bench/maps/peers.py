@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from bench.measure import Server, free_port, wait_for
 from open311 import db
@@ -24,6 +25,9 @@ def tipg(settings: Settings, folder: Path) -> Iterator[Server]:
         subprocess.run([uv, "venv", "-q", str(folder / "tipg")], check=True)
         subprocess.run([uv, "pip", "install", "-q", "--python", str(python), *TIPG], check=True)
     url = db.owner_url(settings).set(drivername="postgresql")
+    if folder_of_socket := url.query.get("host"):
+        # it wants a host where hosts are
+        url = url.set(query={}, host=quote(str(folder_of_socket), safe=""))
     more = {
         "DATABASE_URL": url.render_as_string(hide_password=False),
         "TIPG_DB_SCHEMAS": '["public"]',

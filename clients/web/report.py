@@ -106,6 +106,7 @@ async def _shown(
     """All that the form shows at the step that the report has reached."""
     step, settings = report.step, context.settings
     shown: dict[str, Any] = {"city": city, "report": report, "step": step}
+    shown["address"] = settings.address
     shown |= words(request, city)
     shown["faults"] = {fault.field: fault for fault in report.faults}
     shown["kept"] = {name: value for name in _KEPT if (value := report.fields.text(name))}

@@ -81,6 +81,7 @@ def _shown(context: Context, city: Jurisdiction, found: wire.Request) -> dict[st
     here = found.lat is not None and found.long is not None
     return {
         "found": found,
+        "address": context.settings.address,
         "status": status,
         "steps": steps(status, notes),
         "changes": [_change(note) for note in notes],
