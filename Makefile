@@ -12,11 +12,14 @@ help:
 run: .venv/.synced
 	@.venv/bin/open311 serve --demo
 
-test: .venv/.synced
+test: .venv/.synced-for-tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/pytest $(ARGS)
+
+.venv/.synced-for-tests: uv.lock pyproject.toml bin/bootstrap open311/binaries.py
+	@bin/bootstrap --tests
 
 .venv/.synced: uv.lock pyproject.toml bin/bootstrap open311/binaries.py
 	@bin/bootstrap
