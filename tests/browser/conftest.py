@@ -38,8 +38,9 @@ def _wait_until_counted(server: Server) -> None:
     raise AssertionError(server.log.read_text())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Not for longer: meanwhile a loop is running, in which other tests could not have theirs."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
         pytest.skip("Chromium is not installed: the pages' scripts are not tested")
