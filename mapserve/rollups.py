@@ -28,6 +28,14 @@ LOCK = "hashtextextended('map ' || :jurisdiction_id, 0)"
 """What whoever changes the counts of a jurisdiction holds, as an advisory lock."""
 
 _TRY_LOCK = text(f"select pg_try_advisory_xact_lock({LOCK})")
+_MOST = 50_000
+"""Changes that are followed one by one; when more have piled up, counting anew is quicker."""
+_OLDEST_OF_TOO_MANY = text("""
+select min(id) from map_change
+where jurisdiction_id = :jurisdiction_id and exists (
+    select from map_change where jurisdiction_id = :jurisdiction_id order by id offset :most
+)
+""")
 _DRAIN = text("""
 delete from map_change c
 using jurisdiction j
@@ -86,6 +94,11 @@ async def follow(connection: AsyncConnection, jurisdiction_id: str) -> list[int]
     names = {"jurisdiction_id": jurisdiction_id}
     if not (await connection.execute(_TRY_LOCK, names)).scalar_one():
         return []
+    oldest = (await connection.execute(_OLDEST_OF_TOO_MANY, names | {"most": _MOST})).scalar_one()
+    if oldest is not None:
+        # they stay until the count, which forgets them; and until then this is the same task
+        await tasks.add(connection, jurisdiction_id, REBUILD, f"since {oldest}")
+        return None
     rows = (await connection.execute(_DRAIN, names)).all()
     if any(row.sign == 0 for row in rows):
         await tasks.add(connection, jurisdiction_id, REBUILD, str(await _now(connection)))

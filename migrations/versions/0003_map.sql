@@ -139,10 +139,10 @@ begin
         -- what maps show of a request; anything else leaves them as they are
         and (
             was.service_code, was.status, was.visibility, was.requested_datetime,
-            was.updated_datetime, was.closed_datetime, was.quadkey, was.address, was.ward
+            was.updated_datetime, was.closed_datetime, was.quadkey
         ) is distinct from (
             becomes.service_code, becomes.status, becomes.visibility, becomes.requested_datetime,
-            becomes.updated_datetime, becomes.closed_datetime, becomes.quadkey, becomes.address, becomes.ward
+            becomes.updated_datetime, becomes.closed_datetime, becomes.quadkey
         );
     return null;
 end

@@ -98,3 +98,33 @@ async def test_a_count_that_is_wrong_is_found_and_put_right(database: Database, 
     assert await recount.check(database, city) >= changed
     await recount.rebuild(database, city)
     assert await recount.check(database, city) == 0
+
+
+async def test_what_has_piled_up_is_counted_anew(database: Database, city: str) -> None:
+    pile = text("""
+    insert into map_change (jurisdiction_id, sign, service_code, requested_datetime, cells, quadkey)
+    select :city, 1, 'POTHOLE', now(), cast(:cells as bigint[]), 1 from generate_series(1, 50001)
+    """)
+    tasks = text("select count(*) from task where kind = 'map.rebuild'")
+    async with database.begin(city) as connection:
+        await connection.execute(pile, {"city": city, "cells": map_cells(-33.9, 18.6)})
+        for _ in range(2):
+            assert await rollups.follow(connection, city) is None
+        assert (await connection.execute(tasks)).scalar_one() == 1
+    await recount.rebuild(database, city)
+    async with database.begin(city) as connection:
+        assert await rollups.follow(connection, city) == []
+    assert await recount.check(database, city) == 0
+
+
+async def test_what_maps_do_not_show_is_no_change(database: Database, city: str) -> None:
+    waiting = text("select count(*) from map_change where jurisdiction_id = :city")
+    quiet = text("""
+    update service_request set ward = 'W', team = 'T', description = 'D', address = 'A'
+    where jurisdiction_id = :city
+    """)
+    async with database.begin(city) as connection:
+        await connection.execute(INSERT, row(random.Random(1), 1) | {"city": city})  # noqa: S311
+        before = (await connection.execute(waiting, {"city": city})).scalar_one()
+        await connection.execute(quiet, {"city": city})
+        assert (await connection.execute(waiting, {"city": city})).scalar_one() == before
