@@ -2,9 +2,10 @@
 
 from litestar.types import ControllerRouterHandler
 
-from mapserve import hex_routes, live_routes, places, style_routes, tiles
+from mapserve import directory, hex_routes, live_routes, places, style_routes, tiles
 
 routes: list[ControllerRouterHandler] = [
+    *directory.routes,
     *hex_routes.routes,
     *tiles.routes,
     *live_routes.routes,

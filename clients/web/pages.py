@@ -53,7 +53,8 @@ TEMPLATES = TemplateConfig(
 async def get_home(context: NamedDependency[Context]) -> Template:
     """Every municipality; test endpoints are found by those who need them."""
     everywhere = await jurisdictions.list_all(context.db)
-    return page("home.html", {"cities": [each for each in everywhere if each.test_of is None]})
+    cities = [each for each in everywhere if each.test_of is None]
+    return page("home.html", {"cities": cities, "address": context.settings.address})
 
 
 @route("/open311/{jurisdiction_id:str}/key", http_method=_READ)

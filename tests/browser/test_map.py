@@ -134,6 +134,14 @@ def test_nothing_keeps_people_out(
     assert told == []
 
 
+def test_the_first_page_leads_to_each_municipality(reader: Reader, size: dict[str, int]) -> None:
+    reader.open("/")
+    reader.until_drawn()
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    reader.page.get_by_role("link", name="Cape Town").first.click()
+    reader.page.wait_for_url(f"**{CITY}*")
+
+
 def test_without_webgl_it_says_so_and_lists(chromium: Browser, server: Server) -> None:
     context = chromium.new_context()
     page = context.new_page()

@@ -44,7 +44,9 @@ def _count(maps: str, column: str) -> int:
 def read(tiles: str, layer: str, zoom: int) -> gpd.GeoDataFrame:
     """All features of a zoom, in degrees, with the columns that TileJSON tells of."""
     address = f"{tiles}/{layer}"
-    found = pyogrio.read_dataframe(f"MVT:{address}/{zoom}", METADATA_FILE=f"{address}.json")
+    found = pyogrio.read_dataframe(
+        f"MVT:{address}/{zoom}", layer=layer, METADATA_FILE=f"{address}.json"
+    )
     return found.to_crs(4326)
 
 
@@ -89,6 +91,6 @@ async def test_an_exported_file(tiles: str, settings: Settings, tmp_path: Path) 
         city = await jurisdictions.find(database, JURISDICTION)
     async with db.connected(settings, "map") as maps:
         await export(maps, settings, city, Wanted("requests", Selection(), 9, 13), path)
-    found: Any = pyogrio.read_dataframe(path)
+    found: Any = pyogrio.read_dataframe(path, layer="requests")
     assert set(found["service_request_id"]) >= EXPECTED
     assert found.crs.to_epsg() == 3857

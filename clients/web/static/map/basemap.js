@@ -32,11 +32,13 @@ function local(url, address) {
 }
 
 /**
- * The style of a municipality in the colours that the reader prefers; `query` filters its requests.
+ * A style of a municipality in the colours that the reader prefers; `query` filters its requests.
  * @param {string} jurisdiction @param {string} query
+ * @param {string} layer the only one to be shown; all, if none is named
  */
-export async function loadStyle(jurisdiction, query = "") {
-  const answer = await fetch(`/maps/${jurisdiction}/styles/${DARK.matches ? "dark" : "light"}.json`);
+export async function loadStyle(jurisdiction, query = "", layer = "") {
+  const theme = DARK.matches ? "dark" : "light";
+  const answer = await fetch(`/maps/${jurisdiction}/styles/${layer || theme}.json?theme=${theme}`);
   if (!answer.ok) throw new Error(`the style is not there: ${answer.status}`);
   const style = await answer.json();
   for (const name of ["requests", "hexes"])
