@@ -24,8 +24,9 @@ FIELDS = {
 }
 """Of points and of hexagons: which of them a feature has, its shape tells."""
 
-POINTS_FROM, POINTS_BY = 10, 15
-"""The zooms at which points begin, at the earliest and at the latest."""
+POINTS_FROM, POINTS_BY = 10, 16
+"""The zooms at which points begin, at the earliest and at the latest: tiles of the latest are drawn
+larger beyond it."""
 
 _NEVER = 99
 _SQL = Path(__file__).with_suffix(".sql").read_text()

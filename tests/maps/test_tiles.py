@@ -187,7 +187,7 @@ def ids(features: list[Feature]) -> set[str]:
 async def test_what_a_limit_leaves_out_is_said_and_stays_the_same(
     few: httpx.AsyncClient, rows: list[Row]
 ) -> None:
-    zoom = 15  # points begin here at the latest
+    zoom = 16  # points begin here at the latest
     (x, y), number = fullest(rows, zoom)
     assert number > 40
     answer = await few.get(f"/tiles/requests/{zoom}/{x}/{y}.mvt")
