@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.tiles import KEY_ZOOM, MAX_LATITUDE, interleave, interleaved, key_range
+from geo.tiles import KEY_ZOOM, MAX_LATITUDE, interleave, interleaved, key_range, tile_at
 
 _ZOOM_BITS = 5
 _FINER = 2
+_MOST_TILES_ACROSS = 4
 _UNITS = 4096
 _SIZE = 1 << KEY_ZOOM
 
@@ -70,6 +71,21 @@ def around(zoom: int, x: int, y: int) -> list[Span]:
     finest, size = zoom + _FINER, 1 << zoom + _FINER
     left, right = max(0, (x << _FINER) - 1), min(size - 1, (x + 1) << _FINER)
     top, bottom = max(0, (y << _FINER) - 1), min(size - 1, (y + 1) << _FINER)
+    return _around(finest, left, top, right, bottom)
+
+
+def around_box(west: float, south: float, east: float, north: float) -> list[Span]:
+    """All places of what may touch a box (degrees), in order, and none twice."""
+    for zoom in range(KEY_ZOOM, -1, -1):
+        left, top = tile_at(west, north, zoom)
+        right, bottom = tile_at(east, south, zoom)
+        if max(right - left, bottom - top) < _MOST_TILES_ACROSS:
+            break
+    return _around(zoom, left, top, right, bottom)
+
+
+def _around(finest: int, left: int, top: int, right: int, bottom: int) -> list[Span]:
+    """The places within some tiles of a zoom, and those of the tiles around these."""
     spans = [
         within(finest, column, row)
         for column in range(left, right + 1)

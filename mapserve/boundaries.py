@@ -11,6 +11,7 @@ from geo import tile_index
 from geo.tiles import bounds
 from mapserve import mvt
 from mapserve.drawing import WORLD, Drawing, Drawn, Layer, Tiles
+from mapserve.features import outlines
 
 MAX_ZOOM = 16
 """Beyond, maps draw those tiles larger: outlines are simplified anyway."""
@@ -41,10 +42,11 @@ def layer(name: str, title: str, description: str, kinds: Kinds, min_zoom: int) 
         partial(draw, name, kinds),
         partial(find_tiles, kinds),
         MAX_ZOOM,
-        min_zoom,
+        min_zoom=min_zoom,
         attribution="Municipal Demarcation Board",
         bounds=WORLD if "country" in kinds else None,
         has_labels=True,
+        source=outlines.source(kinds),
     )
 
 

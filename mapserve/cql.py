@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from open311 import dates
 from open311.errors import BadInput
 
-Kind = Literal["text", "instant", "number", "geometry"]
+Kind = Literal["text", "instant", "date", "number", "boolean", "geometry"]
 LANGUAGES = {"cql2-text": "text", "cql-text": "text", "cql2-json": "json"}
 """Names of `filter-lang`; `cql-text` is what GDAL knows it by."""
 
@@ -27,11 +27,22 @@ _DEEPEST = 32
 _NESTING = re.compile(r"[(\[{]|\b(?:not|casei|accenti)\b|[-+*/^]", re.IGNORECASE)
 _PLACE = re.compile(r"(?:-->|line) (\d+)(?::| column )(\d+)")
 _COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
-_CASTS = {"text": "text", "instant": "timestamptz", "number": "double precision"}
+_CASTS = {
+    "text": "text",
+    "instant": "timestamptz",
+    "date": "date",
+    "number": "double precision",
+    "boolean": "boolean",
+}
 _SPATIAL = {
     "s_intersects": "st_intersects({}, {})",
     "s_within": "st_within({}, {})",
     "s_disjoint": "not st_intersects({}, {})",
+    "s_contains": "st_contains({}, {})",
+    "s_crosses": "st_crosses({}, {})",
+    "s_equals": "st_equals({}, {})",
+    "s_overlaps": "st_overlaps({}, {})",
+    "s_touches": "st_touches({}, {})",
 }
 
 
@@ -55,13 +66,26 @@ def read(text: str, language: str, properties: Mapping[str, Property], zone: Zon
 
     Raises BadInput that says what is wrong and where.
     """
-    tree = _parse(text, language)
-    walk = _Walk(text, properties, zone)
-    sql = walk.condition(tree, 0)
-    return Condition(sql, walk.values, json.dumps(tree, sort_keys=True))
+    return condition(parse(text, language), properties, zone, text)
 
 
-def _parse(text: str, language: str) -> Any:
+def condition(
+    tree: Any,
+    properties: Mapping[str, Property],
+    zone: ZoneInfo,
+    text: str = "",
+    shape_of: Callable[[BaseGeometry], BaseGeometry] = lambda shape: shape,
+) -> Condition:
+    """The condition of a tree in CQL2 JSON; `text` is where a wrong name is looked for.
+
+    Its shapes are in longitude and latitude once `shape_of` has seen them. Raises BadInput.
+    """
+    walk = _Walk(text, properties, zone, shape_of)
+    return Condition(walk.condition(tree, 0), walk.values, json.dumps(tree, sort_keys=True))
+
+
+def parse(text: str, language: str) -> Any:
+    """The tree of a filter, as CQL2 JSON. Raises BadInput that says where it cannot be read."""
     kind = LANGUAGES.get(language.lower())
     if kind is None:
         raise BadInput(f"filter-lang must be one of {', '.join(LANGUAGES)}.")
@@ -85,10 +109,17 @@ def _where(message: str) -> str:
 class _Walk:
     """One walk over a tree, collecting the values that it binds."""
 
-    def __init__(self, text: str, properties: Mapping[str, Property], zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        text: str,
+        properties: Mapping[str, Property],
+        zone: ZoneInfo,
+        shape_of: Callable[[BaseGeometry], BaseGeometry],
+    ) -> None:
         self._text = text
         self._properties = properties
         self._zone = zone
+        self._shape_of = shape_of
         self.values: dict[str, Any] = {}
 
     def condition(self, node: Any, depth: int) -> str:
@@ -170,16 +201,17 @@ class _Walk:
     def _temporal(self, name: str, arguments: list[Any]) -> str:
         first, second = self._take(arguments, 2)
         field, _ = self._property(first)
-        self._check(field.kind == "instant", f"{name} in filter is for points in time.")
+        is_time = field.kind in ("instant", "date")
+        self._check(is_time, f"{name} in filter is for points in time.")
         if name == "t_during":
             ends = second.get("interval") if isinstance(second, dict) else None
             self._check(isinstance(ends, list) and len(ends) == 2, "t_during needs an interval.")
             low, high = (None if each == ".." else each for each in ends or [])
-            bounds = [f"{field.sql} > {self._value(low, 'instant')}"] if low else []
-            bounds += [f"{field.sql} < {self._value(high, 'instant')}"] if high else []
+            bounds = [f"{field.sql} > {self._value(low, field.kind)}"] if low else []
+            bounds += [f"{field.sql} < {self._value(high, field.kind)}"] if high else []
             return " and ".join(bounds) or "true"
         sign = {"t_after": ">", "t_before": "<", "t_equals": "="}[name]
-        return f"{field.sql} {sign} {self._value(second, 'instant')}"
+        return f"{field.sql} {sign} {self._value(second, field.kind)}"
 
     def _shape(self, node: Any) -> bytes:
         try:
@@ -187,6 +219,7 @@ class _Walk:
             geometry: BaseGeometry = (
                 shapely.box(*node["bbox"]) if is_box else shapely.from_geojson(json.dumps(node))
             )
+            geometry = self._shape_of(geometry)
             self._check(geometry.is_valid and not geometry.is_empty, "")
         except (ValueError, TypeError, shapely.errors.ShapelyError, BadInput):
             raise BadInput("filter: a geometry in it is not valid.") from None
@@ -219,6 +252,12 @@ class _Walk:
     def _read(self, node: Any, kind: Kind) -> Any:
         if kind == "instant":
             return self._instant(node)
+        if kind == "date":
+            # a moment in time counts as the day that it is on where the municipality is
+            return self._instant(node).astimezone(self._zone).date()
+        if kind == "boolean":
+            self._check(isinstance(node, bool), f"filter: {str(node)[:40]!r} is not true or false.")
+            return node
         if kind == "number":
             is_number = isinstance(node, int | float) and not isinstance(node, bool)
             self._check(is_number, f"filter: {str(node)[:40]!r} is no number.")

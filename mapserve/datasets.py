@@ -15,13 +15,15 @@ from geo import tile_index
 from geo.tiles import bounds
 from mapserve import mvt
 from mapserve.drawing import Drawing, Drawn, Layer, Tiles
+from mapserve.features import published
+from mapserve.features.source import FieldType
 
 MAX_ZOOM = 16
 """The finest zoom of a dataset's tiles, whose units are 15 cm: beyond, maps draw those larger."""
 
 _BUFFER = 64 / mvt.EXTENT
 _SPARE = 0.9
-_FIELD_TYPES = {
+_FIELD_TYPES: dict[FieldType, str] = {
     "integer": "Number",
     "number": "Number",
     "boolean": "Boolean",
@@ -51,7 +53,7 @@ class Field(Struct, frozen=True):
     """A property of features: integer, number, boolean, date-time, date or string."""
 
     name: str
-    type: str
+    type: FieldType
 
 
 class Dataset(Struct, frozen=True):
@@ -97,6 +99,12 @@ def layer_of(dataset: Dataset) -> Layer:
         attribution=dataset.attribution,
         bounds=dataset.bounds,
         truncates=True,
+        source=published.source(
+            dataset.dataset,
+            dataset.geometry_type,
+            {field.name: field.type for field in dataset.fields},
+            dataset.bounds,
+        ),
     )
 
 

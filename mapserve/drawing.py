@@ -7,6 +7,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from mapserve.features.source import Source
 from mapserve.filters import Selection
 from open311.jurisdictions import Jurisdiction
 from open311.settings import Settings
@@ -63,6 +64,8 @@ class Layer(Struct, frozen=True):
     find: Callable[[Drawing, int], Awaitable[Tiles]]
     """Every tile of a zoom in which there may be something, whichever tile the drawing is of."""
     max_zoom: int
+    source: Source
+    """What its features are read from, for all services that are not tiles."""
     min_zoom: int = 0
     attribution: str = ""
     bounds: tuple[float, float, float, float] | None = None
