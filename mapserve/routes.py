@@ -3,6 +3,7 @@
 from litestar.types import ControllerRouterHandler
 
 from mapserve import directory, hex_routes, live_routes, places, style_routes, tiles
+from mapserve.ogcapi import routes as ogcapi
 
 routes: list[ControllerRouterHandler] = [
     *directory.routes,
@@ -11,4 +12,5 @@ routes: list[ControllerRouterHandler] = [
     *live_routes.routes,
     *places.routes,
     *style_routes.routes,
+    *ogcapi.routes,
 ]

@@ -27,6 +27,7 @@ from open311.context import Context
 from open311.errors import NotFound
 from open311.etags import matches
 from open311.forms import Fields, read_query
+from open311.jurisdictions import Jurisdiction
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 TEMPLATE = "/maps/{jurisdiction_id}/tiles/{layers}/{z}/{x}/{y}"
@@ -51,8 +52,19 @@ async def get_tile(
 ) -> Response[bytes]:
     """A tile: `/maps/capetown.gov.za/tiles/requests,hexes/11/1130/1229.mvt`, or `.pbf`."""
     city = await jurisdictions.find(context.db, jurisdiction_id)
+    return await serve(request, context, atlas, city, layers, _read_tile(z, x, y))
+
+
+async def serve(
+    request: Request[Any, Any, Any],
+    context: Context,
+    atlas: Atlas,
+    city: Jurisdiction,
+    layers: str,
+    tile: Tile,
+) -> Response[bytes]:
+    """A tile of a comma-separated list of layers, limited as the query says."""
     selection = read(await read_query(request, context.settings), ZoneInfo(city.time_zone))
-    tile = _read_tile(z, x, y)
     address = request.scope["path"], request.scope["query_string"]
     found = await find_all(context.maps, city, layers)
     making = atlas.tile(city, found, tile, selection, address)

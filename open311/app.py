@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException
 from clients.web import city, pages, report, tracking
 from mapserve import tiles
 from mapserve.atlas import Atlas
+from mapserve.ogcapi import pages as ogc_pages
 from mapserve.routes import routes as map_routes
 from mapserve.streams import Feeds
 from open311 import (
@@ -82,7 +83,7 @@ def create_app(settings: Settings) -> Litestar:
             HTTPException: responses.tell_http_error,
             Exception: responses.tell_failure,
         },
-        template_config=pages.TEMPLATES,
+        template_config=pages.templates(ogc_pages.TEMPLATES),
         cors_config=_CORS,
         compression_config=_COMPRESSION,
         request_max_body_size=settings.max_upload_bytes,

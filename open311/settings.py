@@ -92,6 +92,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     map_statement_seconds: Annotated[
         Positive, Meta(description="Time limit of one SQL statement of a map.")
     ] = 5
+    page_features: Annotated[
+        Positive, Meta(description="Features of a page of OGC API Features, unless asked.")
+    ] = 1000
+    max_page_features: Annotated[
+        Positive, Meta(description="Most features of one page, of whatever map service.")
+    ] = 10_000
+    max_counted_features: Annotated[
+        Positive,
+        Meta(
+            description="Up to how many features of a layer the first page says how many there "
+            "are; to count millions takes longer than to read a page of them."
+        ),
+    ] = 1_000_000
     max_tile_features: Annotated[
         Positive, Meta(description="Most requests, or features of a dataset, that one tile shows.")
     ] = 5500

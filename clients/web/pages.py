@@ -44,9 +44,13 @@ def _add_filters(engine: JinjaTemplateEngine) -> None:
     engine.engine.globals["static"] = assets.PATH
 
 
-TEMPLATES = TemplateConfig(
-    directory=_HERE / "templates", engine=JinjaTemplateEngine, engine_callback=_add_filters
-)
+def templates(*more: Path) -> TemplateConfig[JinjaTemplateEngine]:
+    """Ours, and folders of others whose pages stand in our frame."""
+    return TemplateConfig(
+        directory=[_HERE / "templates", *more],
+        engine=JinjaTemplateEngine,
+        engine_callback=_add_filters,
+    )
 
 
 @route("/", http_method=_READ)

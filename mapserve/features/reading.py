@@ -66,7 +66,8 @@ class Features(Struct, frozen=True):
     """Some features, column by column, all of one length.
 
     Shapes are shapely's, in longitude and latitude, None where there is none. Values are str, int,
-    float, bool, date or datetime (UTC), or None. The cursor is that of the last one.
+    float, bool, date or datetime (UTC), or None. The cursor is that of the last one, and None when
+    nothing comes behind it.
     """
 
     ids: list[str]
@@ -88,10 +89,11 @@ async def count(reading: Reading, query: Query, most: int | None = None) -> int:
 
 
 async def read(reading: Reading, query: Query) -> Features:
-    """All of them at once: for pages, whose limit is known. Raises BadInput."""
-    statement, values = await _select(reading, query)
+    """A page of them, as long as the limit of the query. Raises BadInput."""
+    statement, values = await _select(reading, query, more=1)
     rows = (await reading.connection.execute(statement, values)).all()
-    return _features(reading, query, rows)
+    page = rows if query.limit is None else rows[: query.limit]
+    return _features(reading, query, page, has_more=len(page) < len(rows))
 
 
 async def stream(
@@ -107,7 +109,7 @@ async def stream(
     )
     try:
         async for rows in found.partitions():
-            yield _features(reading, query, rows)
+            yield _features(reading, query, rows, has_more=False)
     finally:
         await found.close()
 
@@ -124,7 +126,8 @@ def columns_of(reading: Reading, query: Query) -> list[Column]:
     return [column for column in columns if column.name in query.properties]
 
 
-async def _select(reading: Reading, query: Query) -> tuple[Any, dict[str, Any]]:
+async def _select(reading: Reading, query: Query, more: int = 0) -> tuple[Any, dict[str, Any]]:
+    """The statement, and its values; it finds so many more than the limit, if there is one."""
     source = reading.source
     relation, where, values = await _relate(reading, query)
     keys = [f"cast({column.sql} as text)" for column, _ in _order(reading, query)]
@@ -138,7 +141,7 @@ async def _select(reading: Reading, query: Query) -> tuple[Any, dict[str, Any]]:
     )
     sql = f"select {', '.join(told)} from {relation.tables} where {where} order by {order}"  # noqa: S608
     if query.limit is not None:
-        sql, values = f"{sql} limit :limit", values | {"limit": query.limit}
+        sql, values = f"{sql} limit :limit", values | {"limit": query.limit + more}
     if query.offset:
         sql, values = f"{sql} offset :offset", values | {"offset": query.offset}
     return text(sql), values
@@ -229,7 +232,7 @@ def _write_cursor(keys: Sequence[str | None]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(keys)).decode()
 
 
-def _features(reading: Reading, query: Query, rows: Sequence[Any]) -> Features:
+def _features(reading: Reading, query: Query, rows: Sequence[Any], *, has_more: bool) -> Features:
     columns = columns_of(reading, query)
     keys = len(query.sort) + 1
     table: list[Any] = list(zip(*rows, strict=True)) or [()] * (keys + 1 + len(columns))
@@ -240,5 +243,5 @@ def _features(reading: Reading, query: Query, rows: Sequence[Any]) -> Features:
             column.name: list(values)
             for column, values in zip(columns, table[keys + 1 :], strict=True)
         },
-        cursor=_write_cursor(rows[-1][:keys]) if rows else None,
+        cursor=_write_cursor(rows[-1][:keys]) if has_more else None,
     )

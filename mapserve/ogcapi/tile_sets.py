@@ -1,0 +1,182 @@
+"""OGC API Tiles: how the world is cut into tiles, and the sets of tiles of a layer.
+
+The definitions are those of the OGC Two Dimensional Tile Matrix Set standard (17-083r4), annex D.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from geo.tiles import bounds, tile_at
+from mapserve.drawing import Layer
+from mapserve.features.crs import CRS84
+from mapserve.features.extents import Extent
+from mapserve.ogcapi.documents import Link, itself
+from mapserve.ogcapi.negotiation import JSON, MEDIA_TYPES
+
+MVT_TYPE = "application/vnd.mapbox-vector-tile"
+ZOOMS = 23
+_REL = "http://www.opengis.net/def/rel/ogc/1.0"
+_PIXEL_METRES = 0.00028
+_METRES_A_DEGREE = 6_378_137.0 * 3.141592653589793 / 180
+_EDGE = 20_037_508.3427892
+_TILE_PIXELS = 256
+
+
+class Grid(Struct, frozen=True):
+    """A tile matrix set: its system, the size of a pixel at zoom 0, and its columns and rows there.
+
+    `origin` is the upper left corner, in the axis order of the system.
+    """
+
+    name: str
+    title: str
+    crs: str
+    origin: tuple[float, float]
+    pixel: float
+    metres_a_unit: float
+    columns: int
+
+    @property
+    def uri(self) -> str:
+        """As the registry of the OGC has it."""
+        return f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{self.name}"
+
+
+MERCATOR = Grid(
+    "WebMercatorQuad",
+    "Google Maps Compatible for the World",
+    "http://www.opengis.net/def/crs/EPSG/0/3857",
+    (-_EDGE, _EDGE),
+    2 * _EDGE / _TILE_PIXELS,
+    1.0,
+    1,
+)
+GEODETIC = Grid(
+    "WorldCRS84Quad",
+    "CRS84 for the World",
+    CRS84.uri,
+    (-180.0, 90.0),
+    180 / _TILE_PIXELS,
+    _METRES_A_DEGREE,
+    2,
+)
+GRIDS = {grid.name: grid for grid in (MERCATOR, GEODETIC)}
+
+
+def definition(grid: Grid) -> dict[str, Any]:
+    """A tile matrix set, as JSON of the standard."""
+    return {
+        "id": grid.name,
+        "title": grid.title,
+        "uri": grid.uri,
+        "crs": grid.crs,
+        "wellKnownScaleSet": f"http://www.opengis.net/def/wkss/OGC/1.0/{_SCALES[grid.name]}",
+        "tileMatrices": [_matrix(grid, zoom) for zoom in range(ZOOMS)],
+    }
+
+
+_SCALES = {"WebMercatorQuad": "GoogleMapsCompatible", "WorldCRS84Quad": "GoogleCRS84Quad"}
+
+
+def _matrix(grid: Grid, zoom: int) -> dict[str, Any]:
+    cell = grid.pixel / (1 << zoom)
+    return {
+        "id": str(zoom),
+        "scaleDenominator": cell * grid.metres_a_unit / _PIXEL_METRES,
+        "cellSize": cell,
+        "cornerOfOrigin": "topLeft",
+        "pointOfOrigin": grid.origin,
+        "tileWidth": _TILE_PIXELS,
+        "tileHeight": _TILE_PIXELS,
+        "matrixWidth": grid.columns << zoom,
+        "matrixHeight": 1 << zoom,
+    }
+
+
+def listing(root: str, form: str) -> dict[str, Any]:
+    """All tile matrix sets."""
+    return {
+        "links": itself(f"{root}/tileMatrixSets", form, "Tile matrix sets"),
+        "tileMatrixSets": [
+            {
+                "id": grid.name,
+                "title": grid.title,
+                "uri": grid.uri,
+                "crs": grid.crs,
+                "links": [
+                    Link(
+                        f"{root}/tileMatrixSets/{grid.name}",
+                        "self",
+                        MEDIA_TYPES[JSON],
+                        grid.title,
+                    )
+                ],
+            }
+            for grid in GRIDS.values()
+        ],
+    }
+
+
+def tile_set(layer: Layer, extent: Extent, root: str) -> dict[str, Any]:
+    """The vector tiles of a layer."""
+    here = f"{root}/collections/{layer.name}/tiles"
+    tiles = f"{here}/{MERCATOR.name}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"
+    box = extent.bounds
+    return {
+        "title": layer.title,
+        "description": layer.description,
+        "dataType": "vector",
+        "crs": MERCATOR.crs,
+        "tileMatrixSetURI": MERCATOR.uri,
+        "tileMatrixSetId": MERCATOR.name,
+        **({"boundingBox": _box(box)} if box else {}),
+        "tileMatrixSetLimits": [
+            _limits(zoom, box) for zoom in range(layer.min_zoom, min(layer.max_zoom, ZOOMS - 1) + 1)
+        ],
+        "layers": [_layer(layer)],
+        "links": [
+            Link(f"{here}/{MERCATOR.name}", "self", MEDIA_TYPES[JSON], layer.title),
+            Link(
+                f"{root}/tileMatrixSets/{MERCATOR.name}",
+                f"{_REL}/tiling-scheme",
+                MEDIA_TYPES[JSON],
+                MERCATOR.title,
+            ),
+            Link(tiles, "item", MVT_TYPE, "Tiles", templated=True),
+            Link(f"{root}/tiles/{layer.name}.json", "describedby", "application/json", "TileJSON"),
+            Link(f"{root}/collections/{layer.name}", f"{_REL}/geodata", MEDIA_TYPES[JSON], "Layer"),
+        ],
+    }
+
+
+def _box(box: tuple[float, float, float, float]) -> dict[str, Any]:
+    return {"lowerLeft": box[:2], "upperRight": box[2:], "crs": CRS84.uri}
+
+
+def _limits(zoom: int, box: tuple[float, float, float, float] | None) -> dict[str, Any]:
+    """The tiles in which there may be something."""
+
+    west, south, east, north = box or bounds(0, 0, 0)
+    left, top = tile_at(west, north, zoom)
+    right, bottom = tile_at(east, south, zoom)
+    return {
+        "tileMatrix": str(zoom),
+        "minTileRow": top,
+        "maxTileRow": bottom,
+        "minTileCol": left,
+        "maxTileCol": right,
+    }
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    kinds = {"Point": 0, "LineString": 1, "Polygon": 2, "MultiPolygon": 2}
+    kind = kinds.get(layer.source.geometry_type)
+    return {
+        "id": layer.name,
+        "title": layer.title,
+        "dataType": "vector",
+        **({} if kind is None else {"geometryDimension": kind}),
+        "minTileMatrix": str(layer.min_zoom),
+        "maxTileMatrix": str(min(layer.max_zoom, ZOOMS - 1)),
+    }
