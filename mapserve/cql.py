@@ -270,7 +270,8 @@ class _Walk:
         if isinstance(node, dict):
             node = node.get("timestamp", node.get("date"))
         self._check(isinstance(node, str), "filter: a date or timestamp is needed.")
-        return dates.parse_instant(str(node), self._zone, "a date in filter")
+        # GDAL writes a day as 2026-01-31T
+        return dates.parse_instant(str(node).removesuffix("T"), self._zone, "a date in filter")
 
     def _bind(self, value: Any) -> str:
         name = f"cql_{len(self.values)}"

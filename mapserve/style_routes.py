@@ -9,12 +9,12 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from mapserve import anonymity, glyphs, hexes, legend, styles
+from mapserve import anonymity, glyphs, hexes, legend, qgis, styles
 from mapserve.answers import answer
 from mapserve.atlas import Atlas
 from mapserve.filters import Selection
 from mapserve.hex_tiles import MAX_ZOOM, resolution_at
-from mapserve.layers import LAYERS, find_all
+from mapserve.layers import LAYERS, find_all, list_features
 from mapserve.styles import Scene
 from mapserve.themes import LIGHT, THEMES, Theme
 from open311 import jurisdictions
@@ -134,4 +134,22 @@ async def get_sprite(request: Request[Any, Any, Any], name: FromPath[str]) -> Re
     return answer(request, body, "image/png", _FOR_LONG)
 
 
-routes = [get_style, get_legend, get_glyphs, get_sprite]
+@route("/maps/{jurisdiction_id:str}/qgis.qlr", http_method=_READ)
+async def get_qgis(
+    request: Request[Any, Any, Any],
+    jurisdiction_id: FromPath[str],
+    context: NamedDependency[Context],
+    atlas: NamedDependency[Atlas],
+) -> Response[bytes]:
+    """Every layer with its look, to be dragged into QGIS: `qgis.qlr?theme=dark`."""
+    city = await jurisdictions.find(context.db, jurisdiction_id)
+    fields = await read_query(request, context.settings)
+    scene = await _scene(context, atlas, city, _theme(fields))
+    layers = await list_features(context.maps, city)
+    root = f"{context.settings.address}/maps/{city.jurisdiction_id}"
+    named = {"Content-Disposition": f'attachment; filename="{city.jurisdiction_id}.qlr"'}
+    told = qgis.definition(scene, city.name, layers, root)
+    return answer(request, told, qgis.MEDIA_TYPE, named)
+
+
+routes = [get_qgis, get_style, get_legend, get_glyphs, get_sprite]

@@ -1,0 +1,34 @@
+"""The layers of a city for QGIS, by one drag; QGIS itself reads it in `test_qgis.py`."""
+
+import httpx
+import pytest
+from lxml import etree
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_every_layer_is_there_in_each_way(cape_town: httpx.AsyncClient) -> None:
+    answer = await cape_town.get("/qgis.qlr", params={"theme": "dark"})
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == 'attachment; filename="capetown.gov.za.qlr"'
+    document = etree.fromstring(answer.content)
+    shown = document.findall(".//layer-tree-layer")
+    assert len(shown) == 16
+    keys = {layer.findtext("id") for layer in document.findall("maplayers/maplayer")}
+    assert keys == {leaf.get("id") for leaf in shown}
+    for leaf in shown:
+        assert "/maps/capetown.gov.za" in (leaf.get("source") or "")
+    # QGIS draws nothing of a layer whose system it must guess
+    assert all(each.text for each in document.findall(".//spatialrefsys/wkt"))
+
+
+async def test_its_classes_are_those_of_the_style(cape_town: httpx.AsyncClient) -> None:
+    style = (await cape_town.get("/styles/hexes.json")).json()
+    definition = etree.fromstring((await cape_town.get("/qgis.qlr")).content)
+    fills = [layer for layer in style["layers"] if layer["type"] == "fill"]
+    drawn = [
+        (each.get("expression"), each.get("min-zoom"))
+        for each in definition.findall(".//maplayer/renderer/styles/style")
+        if each.get("layer") == "hexes"
+    ]
+    assert len(drawn) == len({(layer["id"]) for layer in fills})
