@@ -151,6 +151,18 @@ def landing(city: Jurisdiction, root: str, form: str) -> dict[str, Any]:
     }
 
 
+def services(root: str) -> list[tuple[str, str]]:
+    """What people paste into a GIS: each service, and its address."""
+    return [
+        ("OGC API Features", f"{root}/"),
+        ("WFS", f"{root}/wfs"),
+        ("WMS", f"{root}/wms"),
+        ("WMTS", f"{root}/wmts/1.0.0/WMTSCapabilities.xml"),
+        ("Vector tiles", f"{root}/tiles/requests/{{z}}/{{x}}/{{y}}.mvt"),
+        ("Style of vector tiles", f"{root}/styles/requests.json"),
+    ]
+
+
 def collection(
     layer: Layer, extent: Extent, city: Jurisdiction, root: str, form: str
 ) -> Collection:

@@ -14,8 +14,7 @@ _MEDIA_TYPE = "application/problem+json"
 
 def tell_problem(_: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
     """What the caller did wrong, or must wait for."""
-    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
-    return _tell(STATUS[type(problem)], " ".join(problem.descriptions), headers)
+    return _tell(STATUS[type(problem)], " ".join(problem.descriptions), problem.headers)
 
 
 def tell_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

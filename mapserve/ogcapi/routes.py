@@ -7,9 +7,9 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
-from mapserve.drawing import Layer
+from mapserve.drawing import WORLD, Layer
 from mapserve.features.extents import extent
-from mapserve.layers import find_features, list_features, opened
+from mapserve.layers import LAYERS, find_features, list_features, opened
 from mapserve.ogcapi import documents, items, openapi, pages, problems, tile_routes
 from mapserve.ogcapi.asking import check_names
 from mapserve.ogcapi.calls import FORM_ONLY, READ, Answer, begin, root_of, told_as
@@ -30,9 +30,21 @@ async def get_landing(
     city, fields = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     form, root = choose(request, fields.text("f")), root_of(context, city)
-    layers = await list_features(context.maps, city) if form == HTML else []
-    shown = {"city": city, "layers": layers, "root": root}
+    shown = await _landing_page(context, city, root) if form == HTML else {}
     return told_as(request, form, documents.landing(city, root, form), "maps.html", shown)
+
+
+async def _landing_page(context: Context, city: Jurisdiction, root: str) -> dict[str, Any]:
+    async with opened(context, city, LAYERS["hexes"]) as reading:
+        where = await extent(reading)
+    return {
+        "city": city,
+        "layers": await list_features(context.maps, city),
+        "root": root,
+        "address": context.settings.address,
+        "bounds": where.bounds or WORLD,
+        "services": documents.services(root),
+    }
 
 
 @route("/maps/{jurisdiction_id:str}/conformance", http_method=READ)
