@@ -10,6 +10,7 @@ from mapserve import points
 from mapserve.cache import HITS, UNCACHED, Entry, Key, TileCache
 from mapserve.drawing import Drawing, Layer, Tile
 from mapserve.filters import Selection
+from mapserve.layers import role_of
 from open311.context import Context
 from open311.errors import NotFound
 from open311.jurisdictions import Jurisdiction
@@ -73,7 +74,8 @@ class Atlas:
         _check(tile, layers)
         names = ",".join(layer.name for layer in layers)
         key = (city.jurisdiction_id, tile, names, selection.key)
-        if not self.is_fresh():
+        is_private = any(layer.access == "staff" for layer in layers)
+        if is_private or not self.is_fresh():
             UNCACHED.inc()
             return await self._draw(city, layers, tile, selection)
         if len(self._keys) > _MOST_ADDRESSES:
@@ -90,7 +92,7 @@ class Atlas:
     ) -> Entry:
         begin = time.perf_counter()
         settings, points_from = self._context.settings, await self.points_from(city)
-        async with self._context.maps.begin(city.jurisdiction_id) as connection:
+        async with role_of(self._context, layers).begin(city.jurisdiction_id) as connection:
             drawing = Drawing(connection, city, settings, tile, selection, points_from)
             drawn = [await layer.draw(drawing) for layer in layers]
         _SECONDS.labels(tile.zoom).observe(time.perf_counter() - begin)

@@ -1,6 +1,7 @@
 """What a layer is given to draw a tile, and what it gives back."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
 
 import numpy as np
 from msgspec import Struct
@@ -12,6 +13,7 @@ from mapserve.filters import Selection
 from open311.jurisdictions import Jurisdiction
 from open311.settings import Settings
 
+Access = Literal["public", "staff"]
 Tiles = NDArray[np.int64]
 """Rows of column and row."""
 
@@ -72,5 +74,7 @@ class Layer(Struct, frozen=True):
     """West, south, east and north in degrees; those of the city unless it says so."""
     has_labels: bool = False
     """Whether its tiles have a layer `{name}_labels` of points at which names are written."""
+    access: Access = "public"
+    """Whom it is for: everybody, or accounts of the staff."""
     truncates: bool = False
     """Whether a tile may leave features out; then a layer `{name}_truncated` says how many."""

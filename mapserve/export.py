@@ -19,7 +19,7 @@ from geo import tiles
 from mapserve import points, tilejson
 from mapserve.drawing import Drawing, Layer, Tile
 from mapserve.filters import Selection
-from mapserve.layers import find_all
+from mapserve.layers import list_public, pick
 from open311.db import Database
 from open311.errors import BadInput
 from open311.jurisdictions import Jurisdiction
@@ -65,7 +65,7 @@ async def export(
     whole. Raises NotFound (layers) and BadInput: zooms that there are no tiles of, filters that the
     city's maps do not take, nothing to write.
     """
-    layers = await find_all(maps, city, wanted.layers)
+    layers = pick(await list_public(maps, city), wanted.layers.split(","))
     finest = min(layer.max_zoom for layer in layers)
     if not 0 <= wanted.min_zoom <= wanted.max_zoom <= finest:
         raise BadInput(f"Zooms are 0 to {finest}, the first no greater than the last.")

@@ -3,7 +3,7 @@
 Beside them each city has its published datasets.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from mapserve import boundaries, datasets
@@ -15,6 +15,8 @@ from mapserve.hex_tiles import MAX_ZOOM as HEX_ZOOM
 from mapserve.hex_tiles import draw_hexes, find_hexes
 from mapserve.points import FIELDS as REQUEST_FIELDS
 from mapserve.points import draw_requests, find_requests
+from open311 import accounts, audit
+from open311.accounts import Account, Role
 from open311.context import Context
 from open311.db import Database
 from open311.errors import NotFound
@@ -56,46 +58,95 @@ LAYERS = {
 }
 
 
-async def find_all(maps: Database, city: Jurisdiction, names: str) -> list[Layer]:
-    """The layers of a comma-separated list, each once. Raises NotFound."""
+READERS = (Role.MANAGER, Role.ANALYST)
+"""Who reads the layers of the staff."""
+
+
+async def list_all(
+    context: Context, city: Jurisdiction, account: Account | None = None
+) -> list[Layer]:
+    """The layers of a city that an account may read, or everybody: those of all, then its own."""
+    layers = await list_public(context.maps, city)
+    if account is not None and account.may(city.jurisdiction_id, *READERS):
+        layers += await _of_staff(context, city)
+    return layers
+
+
+async def list_public(maps: Database, city: Jurisdiction) -> list[Layer]:
+    """The layers that everybody may read: those that all cities have, then published datasets."""
+    async with maps.begin(city.jurisdiction_id) as connection:
+        published = await datasets.list_all(connection, city.jurisdiction_id)
+    return [*LAYERS.values(), *map(datasets.layer_of, published)]
+
+
+async def _of_staff(context: Context, city: Jurisdiction) -> list[Layer]:
+    return []
+
+
+async def find_all(
+    context: Context, city: Jurisdiction, names: str, account: Account | None = None
+) -> list[Layer]:
+    """The layers of a comma-separated list, each once. It is logged who uses those of the staff.
+
+    Raises NotFound; Unauthorized and Forbidden for layers of the staff.
+    """
     wanted = names.split(",")
+    if all(name in LAYERS for name in wanted):
+        return pick(list(LAYERS.values()), wanted)
+    public = await list_public(context.maps, city)
+    if {layer.name for layer in public}.issuperset(wanted):
+        return pick(public, wanted)
+    staff = await _of_staff(context, city)
+    for layer in staff:
+        if layer.name in wanted:
+            using = accounts.require(account, city.jurisdiction_id, *READERS)
+            await audit.record(context.db, city.jurisdiction_id, using, layer.name)
+    return pick([*public, *staff], wanted)
+
+
+def pick(layers: Sequence[Layer], wanted: Sequence[str]) -> list[Layer]:
+    """Those of some names, in their order, each once. Raises NotFound."""
     if len(set(wanted)) < len(wanted):
         raise NotFound("Each layer can be named once.")
-    if all(name in LAYERS for name in wanted):
-        return [LAYERS[name] for name in wanted]
-    there = {layer.name: layer for layer in await list_all(maps, city)}
+    there = {layer.name: layer for layer in layers}
     for name in wanted:
         if name not in there:
-            raise NotFound(f"There is no layer {name[:60]!r}; there are {', '.join(there)}.")
+            raise NotFound(f"There is no layer {name[:60]!r}.")
     return [there[name] for name in wanted]
 
 
-async def list_features(maps: Database, city: Jurisdiction) -> list[Layer]:
+async def list_features(
+    context: Context, city: Jurisdiction, account: Account | None = None
+) -> list[Layer]:
     """The layers whose features are shown one by one: not of requests, where hexagons hide them."""
-    return [layer for layer in await list_all(maps, city) if _may_be_read(layer, city)]
+    return [layer for layer in await list_all(context, city, account) if _may_be_read(layer, city)]
 
 
-async def find_features(maps: Database, city: Jurisdiction, name: str) -> Layer:
-    """A layer whose features are shown one by one. Raises NotFound."""
-    (layer,) = await find_all(maps, city, name)
+async def find_features(
+    context: Context, city: Jurisdiction, name: str, account: Account | None = None
+) -> Layer:
+    """A layer whose features are shown one by one.
+
+    Raises NotFound; Unauthorized and Forbidden for a layer of the staff.
+    """
+    (layer,) = await find_all(context, city, name, account)
     if not _may_be_read(layer, city):
         raise NotFound(f"{city.name} shows no single requests: see the layer hexes.")
     return layer
 
 
 def _may_be_read(layer: Layer, city: Jurisdiction) -> bool:
-    return city.settings.hex_minimum == 1 or not layer.source.tells_requests
+    is_single = layer.source.tells_requests and layer.access == "public"
+    return city.settings.hex_minimum == 1 or not is_single
+
+
+def role_of(context: Context, layers: Sequence[Layer]) -> Database:
+    """The connections that layers are read by: the map role cannot see what is not public."""
+    return context.maps if all(layer.access == "public" for layer in layers) else context.db
 
 
 @asynccontextmanager
 async def opened(context: Context, city: Jurisdiction, layer: Layer) -> AsyncIterator[Reading]:
     """The features of a layer, in one transaction. Raises Busy."""
-    async with context.maps.begin(city.jurisdiction_id) as connection:
+    async with role_of(context, [layer]).begin(city.jurisdiction_id) as connection:
         yield Reading(connection, city, context.settings, layer.source)
-
-
-async def list_all(maps: Database, city: Jurisdiction) -> list[Layer]:
-    """The layers of a city: those that all have, then the datasets that it publishes, by name."""
-    async with maps.begin(city.jurisdiction_id) as connection:
-        published = await datasets.list_all(connection, city.jurisdiction_id)
-    return [*LAYERS.values(), *map(datasets.layer_of, published)]

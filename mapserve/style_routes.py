@@ -17,7 +17,7 @@ from mapserve.hex_tiles import MAX_ZOOM, resolution_at
 from mapserve.layers import LAYERS, find_all, list_features
 from mapserve.styles import Scene
 from mapserve.themes import LIGHT, THEMES, Theme
-from open311 import jurisdictions
+from open311 import accounts, jurisdictions
 from open311.context import Context
 from open311.errors import BadInput, NotFound
 from open311.forms import Fields, parse_number, read_query
@@ -46,9 +46,10 @@ async def get_style(
     if extension != "json":
         raise NotFound(f"Styles are {', '.join(THEMES)} and each layer's, with .json at the end.")
     fields = await read_query(request, context.settings)
+    account = await accounts.identify(request, context)
     names = [each for each in styles.LOOKS if each in LAYERS]
     if stem not in THEMES:
-        names = [layer.name for layer in await find_all(context.maps, city, stem)]
+        names = [layer.name for layer in await find_all(context, city, stem, account)]
     theme = THEMES[stem] if stem in THEMES else _theme(fields)
     scene = await _scene(context, atlas, city, theme)
     server = context.settings.address
@@ -145,7 +146,7 @@ async def get_qgis(
     city = await jurisdictions.find(context.db, jurisdiction_id)
     fields = await read_query(request, context.settings)
     scene = await _scene(context, atlas, city, _theme(fields))
-    layers = await list_features(context.maps, city)
+    layers = await list_features(context, city, await accounts.identify(request, context))
     root = f"{context.settings.address}/maps/{city.jurisdiction_id}"
     named = {"Content-Disposition": f'attachment; filename="{city.jurisdiction_id}.qlr"'}
     told = qgis.definition(scene, city.name, layers, root)

@@ -22,7 +22,7 @@ from mapserve.drawing import Tile
 from mapserve.encodings import IDENTITY, choose
 from mapserve.filters import PARAMETERS, read
 from mapserve.layers import find_all
-from open311 import jurisdictions
+from open311 import accounts, jurisdictions
 from open311.context import Context
 from open311.errors import NotFound
 from open311.etags import matches
@@ -66,7 +66,8 @@ async def serve(
     """A tile of a comma-separated list of layers, limited as the query says."""
     selection = read(await read_query(request, context.settings), ZoneInfo(city.time_zone))
     address = request.scope["path"], request.scope["query_string"]
-    found = await find_all(context.maps, city, layers)
+    account = await accounts.identify(request, context)
+    found = await find_all(context, city, layers, account)
     making = atlas.tile(city, found, tile, selection, address)
     entry = await _while_waited_for(request.receive, making)
     status, headers, body = _told(entry, request.headers.get)
@@ -159,7 +160,7 @@ async def get_tilejson(
     names = name.removesuffix(".json")
     url = f"{context.settings.address}/maps/{city.jurisdiction_id}/tiles/{names}"
     url += "/{z}/{x}/{y}.mvt" + _filters(fields)
-    layers = await find_all(context.maps, city, names)
+    layers = await find_all(context, city, names, await accounts.identify(request, context))
     async with context.maps.begin(city.jurisdiction_id) as connection:
         told = await tilejson.describe(connection, city, layers, url)
     return answer(request, msgspec.json.encode(told), "application/json")

@@ -25,6 +25,7 @@ from open311 import (
     media,
     observation,
     openapi,
+    privacy,
     rates,
     responses,
 )
@@ -95,7 +96,7 @@ def create_app(settings: Settings) -> Litestar:
     )
     # from outside: the framework's own middleware sees nothing of unknown paths and methods
     served = tiles.quickly(app.asgi_handler, atlas, _CORS.simple_headers)
-    limited = rates.limit(served, context, _CORS.simple_headers)
+    limited = privacy.keep_private(rates.limit(served, context, _CORS.simple_headers))
     app.asgi_handler = observation.observe(limited)
     return app
 

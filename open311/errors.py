@@ -13,6 +13,11 @@ class Problem(Exception):
         super().__init__(*descriptions)
         self.descriptions: Sequence[str] = descriptions
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What an answer over HTTP says beside the sentences."""
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
 
 class BadInput(Problem):
     """The request is malformed, incomplete, or out of bounds."""
@@ -22,8 +27,18 @@ class NotFound(Problem):
     """No such jurisdiction, service, request or token, or not one that the caller may know of."""
 
 
+class Unauthorized(Problem):
+    """An account is needed, and none is named, or by the wrong password or token."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """How to name one. Basic comes first: some clients read no further."""
+        ways = ('Basic realm="open311", charset="UTF-8"', 'Bearer realm="open311"')
+        return {"WWW-Authenticate": ", ".join(ways)}
+
+
 class Forbidden(Problem):
-    """The API key is missing, unknown, revoked, or lacks the scope."""
+    """The API key is missing, unknown, revoked, or lacks the scope; the account lacks the role."""
 
 
 class Conflict(Problem):
@@ -50,6 +65,7 @@ class Busy(Problem):
 
 STATUS: dict[type[Problem], HTTPStatus] = {
     BadInput: HTTPStatus.BAD_REQUEST,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from open311.account_tables import access_token, account
 from open311.schema import EMPTY_ARRAY, EMPTY_LIST, EMPTY_OBJECT, instant, metadata, tenant
 from open311.tables import jurisdiction
 
@@ -224,5 +225,5 @@ feature = Table(
     Index(None, "jurisdiction_id", "dataset", "place"),
 )
 
-SHARED = (jurisdiction, boundary, boundary_part, place)
+SHARED = (jurisdiction, boundary, boundary_part, place, account, access_token)
 TENANT_TABLES = [table for table in metadata.sorted_tables if table not in SHARED]

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -38,28 +38,68 @@ class Address(Struct, frozen=True):
     exempt: bool
 
 
+class Window:
+    """What one process counts by itself, for limits that must not be open without Redis.
+
+    A class: the counters of the current window.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._counters: dict[str, int] = {}
+
+    def count(self, changes: Mapping[str, int], number: int) -> int:
+        """Change counters; what the first then stands at."""
+        if number != self._number:
+            self._number, self._counters = number, {}
+        for bucket, change in changes.items():
+            self._counters[bucket] = self._counters.get(bucket, 0) + change
+        return self._counters[next(iter(changes))]
+
+
 async def spend(
-    redis: Redis, settings: Settings, bucket: str, limit: int, back: str | None = None
+    redis: Redis,
+    settings: Settings,
+    bucket: str,
+    limit: int,
+    back: str | None = None,
+    meanwhile: Window | None = None,
 ) -> None:
     """Count one call in the current window, and give one back to another bucket.
 
-    Raises TooMany when the bucket is used up.
+    Without Redis the limit is open, unless it is counted here `meanwhile`. Raises TooMany when the
+    bucket is used up.
     """
-    if absence.is_away(redis):
-        _OPEN.inc()
-        return
-    window = settings.rate_window_seconds
-    now = time.time()
+    window, now = settings.rate_window_seconds, time.time()
     changes = {bucket: 1, back: -1} if back else {bucket: 1}
-    try:
-        used = await _count(redis, changes, int(now // window), window)
-    except (RedisError, OSError, TimeoutError) as error:
-        _OPEN.inc()
-        absence.note(redis, error)
-        return
-    if used > limit:
+    if await _change(redis, window, now, changes, meanwhile) > limit:
         wait = int(window - now % window) + 1
         raise TooMany(f"More than {limit} calls in {window} seconds. Wait {wait} s.", wait)
+
+
+async def give_back(
+    redis: Redis, settings: Settings, buckets: Sequence[str], meanwhile: Window
+) -> None:
+    """Take calls back that were counted and are to be free."""
+    if buckets:
+        changes = dict.fromkeys(buckets, -1)
+        await _change(redis, settings.rate_window_seconds, time.time(), changes, meanwhile)
+
+
+async def _change(
+    redis: Redis, window: int, now: float, changes: Mapping[str, int], meanwhile: Window | None
+) -> int:
+    """Change counters, here while Redis is away; what the first then stands at."""
+    number = int(now // window)
+    try:
+        if not absence.is_away(redis):
+            return await _count(redis, changes, number, window)
+    except (RedisError, OSError, TimeoutError) as error:
+        absence.note(redis, error)
+    if meanwhile is not None:
+        return meanwhile.count(changes, number)
+    _OPEN.inc()
+    return 0
 
 
 async def _count(redis: Redis, changes: Mapping[str, int], number: int, window: int) -> int:

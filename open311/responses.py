@@ -51,8 +51,7 @@ def split_name(name: str) -> str:
 
 def tell_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
     """A domain error as the caller asked to read it."""
-    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
-    return tell(request, STATUS[type(problem)], problem.descriptions, headers)
+    return tell(request, STATUS[type(problem)], problem.descriptions, problem.headers)
 
 
 def tell_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

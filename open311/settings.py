@@ -189,6 +189,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_reports: Annotated[
         Positive, Meta(description="Reports on the web of one address, a window.")
     ] = 20
+    rate_logins: Annotated[
+        Positive, Meta(description="Failed logins of one address, a window.")
+    ] = 20
+    rate_logins_account: Annotated[
+        Positive, Meta(description="Failed logins of one account, from wherever, a window.")
+    ] = 60
     rate_exempt: Annotated[
         tuple[str, ...],
         Meta(description="Networks without an address limit, and where the demo key has none."),

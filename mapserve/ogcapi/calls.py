@@ -10,7 +10,8 @@ from litestar.response import Template
 from mapserve.answers import answer
 from mapserve.ogcapi import pages
 from mapserve.ogcapi.negotiation import HTML, MEDIA_TYPES
-from open311 import jurisdictions
+from open311 import accounts, jurisdictions
+from open311.accounts import Account
 from open311.context import Context
 from open311.forms import Fields, read_query
 from open311.jurisdictions import Jurisdiction
@@ -28,10 +29,14 @@ def root_of(context: Context, city: Jurisdiction) -> str:
 
 async def begin(
     request: Request[Any, Any, Any], context: Context, jurisdiction_id: str
-) -> tuple[Jurisdiction, Fields]:
-    """The municipality of a call, and its parameters. Raises NotFound and BadInput."""
+) -> tuple[Jurisdiction, Fields, Account | None]:
+    """The municipality of a call, its parameters, and who calls if they say so.
+
+    Raises NotFound and BadInput; Unauthorized for wrong credentials.
+    """
     city = await jurisdictions.find(context.db, jurisdiction_id)
-    return city, await read_query(request, context.settings)
+    fields = await read_query(request, context.settings)
+    return city, fields, await accounts.identify(request, context)
 
 
 def told_as(

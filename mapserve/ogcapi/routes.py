@@ -15,6 +15,7 @@ from mapserve.ogcapi.asking import check_names
 from mapserve.ogcapi.calls import FORM_ONLY, READ, Answer, begin, root_of, told_as
 from mapserve.ogcapi.documents import Collection
 from mapserve.ogcapi.negotiation import HTML, JSON, choose
+from open311.accounts import Account
 from open311.context import Context
 from open311.errors import NotFound, Problem
 from open311.jurisdictions import Jurisdiction
@@ -27,19 +28,21 @@ async def get_landing(
     context: NamedDependency[Context],
 ) -> Answer:
     """What there is of a municipality: for programs as links, for people as a page."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, account = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     form, root = choose(request, fields.text("f")), root_of(context, city)
-    shown = await _landing_page(context, city, root) if form == HTML else {}
+    shown = await _landing_page(context, city, account, root) if form == HTML else {}
     return told_as(request, form, documents.landing(city, root, form), "maps.html", shown)
 
 
-async def _landing_page(context: Context, city: Jurisdiction, root: str) -> dict[str, Any]:
+async def _landing_page(
+    context: Context, city: Jurisdiction, account: Account | None, root: str
+) -> dict[str, Any]:
     async with opened(context, city, LAYERS["hexes"]) as reading:
         where = await extent(reading)
     return {
         "city": city,
-        "layers": await list_features(context.maps, city),
+        "layers": await list_features(context, city, account),
         "root": root,
         "address": context.settings.address,
         "bounds": where.bounds or WORLD,
@@ -54,7 +57,7 @@ async def get_conformance(
     context: NamedDependency[Context],
 ) -> Answer:
     """The classes of the standards that this keeps to."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, _ = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     form, root = choose(request, fields.text("f")), root_of(context, city)
     links = documents.itself(f"{root}/conformance", form, "This document")
@@ -69,10 +72,10 @@ async def get_api(
     context: NamedDependency[Context],
 ) -> Answer:
     """The OpenAPI 3.0 definition."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, account = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     form, root = choose(request, fields.text("f"), ("openapi", HTML)), root_of(context, city)
-    layers = await list_features(context.maps, city)
+    layers = await list_features(context, city, account)
     told = openapi.describe(city, layers, root, context.settings)
     return told_as(request, form, told, "api.html", {"city": city, "root": root})
 
@@ -84,10 +87,10 @@ async def get_collections(
     context: NamedDependency[Context],
 ) -> Answer:
     """Every layer."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, account = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     form, root = choose(request, fields.text("f")), root_of(context, city)
-    layers = await list_features(context.maps, city)
+    layers = await list_features(context, city, account)
     told = {
         "links": documents.itself(f"{root}/collections", form, "Layers"),
         "collections": [await _describe(context, city, layer, JSON) for layer in layers],
@@ -103,10 +106,10 @@ async def get_collection(
     context: NamedDependency[Context],
 ) -> Answer:
     """A layer."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, account = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     form, root = choose(request, fields.text("f")), root_of(context, city)
-    found = await find_features(context.maps, city, layer)
+    found = await find_features(context, city, layer, account)
     told = await _describe(context, city, found, form)
     shown = {"city": city, "root": root, "layer": found}
     return told_as(request, form, told, "collection.html", shown)
@@ -127,12 +130,12 @@ async def get_schema(
     context: NamedDependency[Context],
 ) -> Answer:
     """The properties of a layer: `schema`, `queryables` or `sortables`."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, account = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     if about not in ("schema", "queryables", "sortables"):
         raise NotFound(f"A layer has schema, queryables, sortables and items, but no {about[:60]}.")
     form, root = choose(request, fields.text("f"), ("schema", HTML)), root_of(context, city)
-    found = await find_features(context.maps, city, layer)
+    found = await find_features(context, city, layer, account)
     told = documents.schema(found, f"{root}/collections/{found.name}", about)
     shown = {"city": city, "root": root, "layer": found, "about": about}
     return told_as(request, form, told, "schema.html", shown)
@@ -146,9 +149,9 @@ async def get_items(
     context: NamedDependency[Context],
 ) -> Answer:
     """Features: limited by place, time, properties and CQL2, page by page."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, account = await begin(request, context, jurisdiction_id)
     form, root = choose(request, fields.text("f"), ("geojson", HTML)), root_of(context, city)
-    found = await find_features(context.maps, city, layer)
+    found = await find_features(context, city, layer, account)
     url = f"{root}/collections/{found.name}/items"
     if form == HTML and "limit" not in fields.values:
         fields = pages.with_short_pages(fields)
@@ -166,9 +169,9 @@ async def get_item(
     context: NamedDependency[Context],
 ) -> Answer:
     """One feature."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, account = await begin(request, context, jurisdiction_id)
     form, root = choose(request, fields.text("f"), ("geojson", HTML)), root_of(context, city)
-    found = await find_features(context.maps, city, layer)
+    found = await find_features(context, city, layer, account)
     url = f"{root}/collections/{found.name}/items/{name}"
     feature, asked = await items.read_one(context, city, found, name, fields, url)
     shown = {"city": city, "root": root, "layer": found}

@@ -32,7 +32,7 @@ async def get_tile_matrix_sets(
     context: NamedDependency[Context],
 ) -> Answer:
     """How the world is cut into tiles."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, _ = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     form, root = choose(request, fields.text("f")), root_of(context, city)
     told = tile_sets.listing(root, form)
@@ -47,7 +47,7 @@ async def get_tile_matrix_set(
     context: NamedDependency[Context],
 ) -> Answer:
     """A tile matrix set."""
-    _, fields = await begin(request, context, jurisdiction_id)
+    _, fields, _ = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     if name not in tile_sets.GRIDS:
         raise NotFound(f"Tile matrix sets are {', '.join(tile_sets.GRIDS)}.")
@@ -63,10 +63,10 @@ async def get_tile_sets(
     context: NamedDependency[Context],
 ) -> Answer:
     """The sets of tiles of a layer."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, account = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     form, root = choose(request, fields.text("f")), root_of(context, city)
-    found = await find_features(context.maps, city, layer)
+    found = await find_features(context, city, layer, account)
     here = f"{root}/collections/{found.name}/tiles"
     one = tile_sets.tile_set(found, Extent(None, None), root)
     named = ("title", "dataType", "crs", "tileMatrixSetURI", "tileMatrixSetId", "links")
@@ -86,10 +86,10 @@ async def get_tile_set(
     context: NamedDependency[Context],
 ) -> Answer:
     """A set of tiles, and where they are."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, account = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     _check_grid(grid)
-    found = await find_features(context.maps, city, layer)
+    found = await find_features(context, city, layer, account)
     async with opened(context, city, found) as reading:
         where = await extent(reading)
     form = choose(request, fields.text("f"), (JSON,))
@@ -133,11 +133,11 @@ async def get_styles(
     context: NamedDependency[Context],
 ) -> Answer:
     """All styles: of everything, in each theme, and of each layer."""
-    city, fields = await begin(request, context, jurisdiction_id)
+    city, fields, account = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
     form, root = choose(request, fields.text("f")), root_of(context, city)
     titles = {name: f"Everything, {name}" for name in THEMES}
-    titles |= {layer.name: layer.title for layer in await list_features(context.maps, city)}
+    titles |= {layer.name: layer.title for layer in await list_features(context, city, account)}
     told = {
         "default": next(iter(THEMES)),
         "links": itself(f"{root}/styles", form, "Styles"),

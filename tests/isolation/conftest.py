@@ -43,6 +43,10 @@ select :city, d, d, 'Point', 1, '{18, -34, 18, -34}', 0, d = 'clinics'
 from unnest(array['clinics', 'draft']) d;
 insert into feature (jurisdiction_id, dataset, feature_id, geom, place, size)
 select :city, d, 1, st_point(18, -34, 4326), 1, 0 from unnest(array['clinics', 'draft']) d;
+insert into account (account_id, name) values (:city, :city);
+insert into membership (jurisdiction_id, account_id, role) values (:city, :city, 'analyst');
+insert into layer_use (jurisdiction_id, account_id, layer, asked)
+values (:city, :city, 'staff-requests', 'GET /');
 insert into hex_rollup values (:city, 8, '', '-infinity', 1, 1, 1, '')
 """
 
