@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -135,7 +136,7 @@ def require(account: Account | None, jurisdiction_id: str, *roles: Role) -> Acco
 
 def _call(scope: HTTPScope) -> str:
     query = scope["query_string"].decode("latin-1")
-    return f"{scope['method']} {scope['path']}" + (f"?{query}" if query else "")
+    return f"{scope['method']} {quote(scope['path'])}" + (f"?{query}" if query else "")
 
 
 def _read(header: str) -> _Credentials:
@@ -176,10 +177,10 @@ def _remember(door: _Door, digest: bytes, login: asyncio.Task[Account]) -> None:
 async def _log_in(
     context: Context, door: _Door, credentials: _Credentials, address: Address
 ) -> Account:
-    """Check credentials; each failure counts for the address and the name that it came with."""
+    """Check credentials; each failure counts for its address, and a wrong password for its name."""
     redis, settings = context.redis, context.settings
     limits = {} if address.exempt else {f"{address.bucket}:logins": settings.rate_logins}
-    if credentials.name:
+    if credentials.name and not access_tokens.is_one(credentials.secret):
         named = hashlib.sha256(credentials.name.encode()).hexdigest()
         limits[f"account:{named}"] = settings.rate_logins_account
     for bucket, limit in limits.items():

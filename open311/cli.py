@@ -22,6 +22,7 @@ COMMANDS = {
     "jurisdiction": "open311.commands.catalogue:jurisdiction",
     "service": "open311.commands.catalogue:service",
     "key": "open311.commands.keys:key",
+    "account": "open311.commands.accounts:account",
     "reporter": "open311.commands.reporters:reporter",
     "place": "open311.commands.places:place",
     "route": "open311.commands.places:route",

@@ -1,4 +1,4 @@
-"""What has to go away by itself: remembered retries, finished tasks, old news."""
+"""What has to go away by itself: remembered retries, finished tasks, old news and uses."""
 
 import asyncio
 import logging
@@ -27,6 +27,14 @@ where ctid = any(array(
     select ctid from task
     where jurisdiction_id = :jurisdiction_id and state = 'done'
         and finished_at < now() - make_interval(days => :age)
+    limit :batch
+)) and jurisdiction_id = :jurisdiction_id
+""")
+_LAYER_USES = text("""
+delete from layer_use
+where ctid = any(array(
+    select ctid from layer_use
+    where jurisdiction_id = :jurisdiction_id and at < now() - make_interval(days => :age)
     limit :batch
 )) and jurisdiction_id = :jurisdiction_id
 """)
@@ -63,6 +71,7 @@ async def purge(context: Context) -> None:
         try:
             await _delete(context.db, jurisdiction_id, _IDEMPOTENCY, settings.idempotency_hours)
             await _delete(context.db, jurisdiction_id, _TASKS, settings.task_days)
+            await _delete(context.db, jurisdiction_id, _LAYER_USES, settings.layer_use_days)
             await _delete(context.db, jurisdiction_id, _RELAYED, settings.relay_minutes)
         except Exception as error:  # next hour is soon enough
             _log.warning("housekeeping of %s failed: %s", jurisdiction_id, type(error).__name__)

@@ -207,6 +207,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         Positive, Meta(description="Tries of a task before it is set aside as dead.")
     ] = 10
     task_days: Annotated[Positive, Meta(description="How long finished tasks are kept.")] = 7
+    layer_use_days: Annotated[
+        Positive, Meta(description="How long it is kept who used which layer of the staff.")
+    ] = 365
     relay_milliseconds: Annotated[
         Positive, Meta(description="Pause of a worker before it relays what is new again.")
     ] = 200

@@ -188,7 +188,9 @@ async def test_who_shares_a_login_outlives_who_began_it(context: Context, name: 
 
 
 @pytest.mark.parametrize("redis_url", [None, "redis://127.0.0.1:1/0"])
-async def test_guessing_ends(context: Context, name: str, redis_url: str | None) -> None:
+async def test_guessing_ends(
+    context: Context, database: Database, name: str, redis_url: str | None
+) -> None:
     """By one address, and by many addresses for one account; with Redis and without."""
     few = msgspec.structs.replace(
         context.settings, rate_logins=3, rate_logins_account=5, rate_window_seconds=3600
@@ -215,6 +217,9 @@ async def test_guessing_ends(context: Context, name: str, redis_url: str | None)
     accounts._doors[context.db].logins.clear()
     with pytest.raises(TooMany):
         await identify(context, basic(name, PASSWORD), client="2001:db8:ffff::1")
+    # nobody keeps programs out
+    token = await access_tokens.create(database, name, "QGIS", 30, "tests")
+    assert await identify(context, basic(name, token), client="2001:db8:ffff::1")
 
 
 async def test_a_page_elsewhere_changes_nothing(

@@ -48,6 +48,21 @@ async def test_more_than_a_batch_goes_and_the_new_stays(context: Context, city: 
     assert await remembered(context, f"test.{city}") == 3
 
 
+async def test_old_uses_of_layers_go(context: Context, city: str) -> None:
+    async with context.db.begin(city) as connection:
+        for statement in (
+            "insert into account (account_id, name) values (:city, :city)",
+            "insert into layer_use (jurisdiction_id, account_id, layer, asked, at) select :city, "
+            ":city, age::text, '', now() - make_interval(days => age) from unnest(array[2, 4]) age",
+        ):
+            await connection.execute(text(statement), {"city": city})
+    context.settings = msgspec.structs.replace(context.settings, layer_use_days=3)
+    await housekeeping.purge(context)
+    async with context.db.begin(city) as connection:
+        left = await connection.execute(text("select layer from layer_use"))
+        assert left.scalars().all() == ["2"]
+
+
 async def test_what_fails_in_one_place_is_done_in_the_others(
     context: Context, settings: Settings
 ) -> None:
