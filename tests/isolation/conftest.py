@@ -47,6 +47,14 @@ insert into account (account_id, name) values (:city, :city);
 insert into membership (jurisdiction_id, account_id, role) values (:city, :city, 'analyst');
 insert into layer_use (jurisdiction_id, account_id, layer, asked)
 values (:city, :city, 'staff-requests', 'GET /');
+insert into conversation (jurisdiction_id, conversation_id, channel, reporter_id)
+values (:city, 'C1', 'whatsapp', :reporter_id);
+insert into inbox (jurisdiction_id, message_id, channel, conversation_id)
+values (:city, 'SM1', 'whatsapp', 'C1');
+insert into outbound (jurisdiction_id, outbound_id, conversation_id, kind)
+values (:city, 'O1', 'C1', 'filed');
+insert into subscription (jurisdiction_id, service_request_id, home, conversation_id)
+values (:city, 'public', :city, 'C1');
 insert into hex_rollup values (:city, 8, '', '-infinity', 1, 1, 1, '')
 """
 
