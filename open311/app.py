@@ -12,6 +12,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from clients.web import city, pages, report, tracking
+from clients.whatsapp import webhooks
 from mapserve import tiles
 from mapserve.atlas import Atlas
 from mapserve.ogcapi import pages as ogc_pages
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> Litestar:
             *city.routes,
             *report.routes,
             *tracking.routes,
+            *webhooks.routes,
         ],
         dependencies={
             "context": Provide(lambda: context, sync_to_thread=False, use_cache=True),

@@ -6,7 +6,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311 import events, workflow
+from open311 import events, subscriptions, workflow
 from open311.errors import NotFound
 from open311.workflow import Status
 
@@ -77,3 +77,4 @@ async def move(
         before={"status": before},
         after={"status": after},
     )
+    await subscriptions.announce(connection, jurisdiction_id, service_request_id, after)

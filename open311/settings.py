@@ -111,6 +111,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_tile_bytes: Annotated[
         Positive, Meta(description="Largest layer of a tile of a dataset, in bytes.")
     ] = 450_000
+    max_picture_features: Annotated[
+        Positive, Meta(description="Most features of a layer that a picture of a map shows.")
+    ] = 200_000
+    max_picture_pixels: Annotated[
+        Positive, Meta(description="Most pixels that a picture of a map is wide, or high.")
+    ] = 4096
     tile_cache_bytes: Annotated[
         Natural, Meta(description="Memory for tiles in one web process, in bytes.")
     ] = 268_435_456
@@ -243,6 +249,53 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="Events that a stream makes up for; who missed more is told to reload."),
     ] = 5000
 
+    twilio_account_sid: Annotated[
+        str, Meta(description="Account at the message provider (`AC…`).")
+    ] = ""
+    twilio_auth_token: Annotated[
+        str,
+        Meta(description="Its token: signs webhooks and opens the API. Required with numbers."),
+    ] = ""
+    twilio_signing_secret: Annotated[
+        str,
+        Meta(description="Secret of webhooks signed by SHA-256. Unset: the account's token."),
+    ] = ""
+    twilio_api_url: Annotated[
+        str, Meta(description="The provider's API, and the only host that photos come from.")
+    ] = "https://api.twilio.com"
+    whatsapp_numbers: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Our WhatsApp numbers and whose they are: `whatsapp:+27…=capetown.gov.za`; "
+            "several cities that share one are joined by `+`, the first keeps its messages."
+        ),
+    ] = ()
+    sms_numbers: Annotated[
+        tuple[str, ...], Meta(description="The same of SMS: `+27…=capetown.gov.za`.")
+    ] = ()
+    message_templates: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Approved templates by what they say and their language: `status.en=HX…`. "
+            "Needed a day after the citizen last wrote; with buttons, where there are choices."
+        ),
+    ] = ()
+    messages_per_second: Annotated[
+        Positive, Meta(description="Messages that one worker sends a second, at most.")
+    ] = 80
+    confirm_seconds: Annotated[
+        Positive,
+        Meta(description="A report by message that nobody confirmed or changed is filed after."),
+    ] = 10
+    georeport_url: Annotated[
+        str,
+        Meta(
+            description="GeoReport v2 server that reports by message are filed at, up to `/v2`, "
+            "with `{jurisdiction}` for its id. Unset: this one, without a detour."
+        ),
+    ] = ""
+    georeport_key: Annotated[str, Meta(description="API key for it.")] = ""
+
     @property
     def address(self) -> str:
         """The URL that clients reach the server at, without a trailing slash."""
@@ -290,6 +343,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("DATABASE_URL must name a database: postgresql://user@host/name.")
     _check_url("REDIS_URL", settings.redis_url, ("redis", "rediss", "unix"))
     _check_url("MEDIA_URL", settings.media_url, ("file", "s3"))
+    _check_url("TWILIO_API_URL", settings.twilio_api_url, ("http", "https"))
+    _check_numbers(settings)
     for key in settings.secret_keys:
         if len(key) < 32:
             raise SettingsError("SECRET_KEYS: each must have at least 32 characters.")
@@ -297,6 +352,20 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             "SECRET_KEYS must be set when DATABASE_URL is: personal data is encrypted with it."
         )
+
+
+def _check_numbers(settings: Settings) -> None:
+    numbers = (*settings.whatsapp_numbers, *settings.sms_numbers)
+    if numbers and not (settings.twilio_account_sid and settings.twilio_auth_token):
+        raise SettingsError(
+            "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN must be set when WHATSAPP_NUMBERS or "
+            "SMS_NUMBERS are: without them anybody could write in anybody's name."
+        )
+    for entry in (*numbers, *settings.message_templates):
+        if not all(part.strip() for part in entry.partition("=")):
+            raise SettingsError(
+                f"{entry!r} must be written as number=jurisdiction or template.language=id."
+            )
 
 
 def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:

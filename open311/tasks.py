@@ -73,7 +73,19 @@ _FAIL = _mine("""
     state = :state, lease_until = null, last_error = :last_error,
     run_after = now() + make_interval(secs => :pause)
 """)
+_POSTPONE = _mine("""
+    state = 'waiting', lease_until = null, attempts = attempts - 1,
+    run_after = now() + make_interval(secs => :pause)
+""")
 _RELEASE = _mine("state = 'waiting', lease_until = null, attempts = attempts - 1")
+
+
+class Later(Exception):
+    """Raised by a handler that must wait for others: tried again then, and not as a failure."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 class Claimed(Struct, frozen=True):
@@ -158,6 +170,8 @@ async def work(
     except asyncio.CancelledError:
         await asyncio.shield(_end(db, _RELEASE, task, "released"))
         raise
+    except Later as later:
+        await _end(db, _POSTPONE, task, "postponed", {"pause": later.seconds})
     except Exception as error:
         await _fail(db, settings, task, error)
     else:
