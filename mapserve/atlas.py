@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from prometheus_client import Histogram
 
 from geo.tiles import KEY_ZOOM
-from mapserve import points
+from mapserve import anonymity, hexes, points, styles
 from mapserve.cache import HITS, UNCACHED, Entry, Key, TileCache
 from mapserve.drawing import Drawing, Layer, Tile
 from mapserve.filters import Selection
+from mapserve.hex_tiles import MAX_ZOOM, resolution_at
 from mapserve.layers import role_of
+from mapserve.styles import Scene
+from mapserve.themes import Theme
 from open311.context import Context
 from open311.errors import NotFound
 from open311.jurisdictions import Jurisdiction
@@ -37,6 +40,7 @@ class Atlas:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._thresholds: dict[str, tuple[float, int]] = {}
+        self._breaks: dict[str, tuple[float, dict[int, list[int]]]] = {}
         self._keys: dict[Address, Key] = {}
         self.cache = TileCache(context.settings.tile_cache_bytes)
         context.hub.subscribe(self._forget)
@@ -46,6 +50,7 @@ class Atlas:
         if quadkeys is None:
             # a catalogue may have changed what is shown at all
             self._thresholds.clear()
+            self._breaks.clear()
             self._keys.clear()
 
     def is_fresh(self) -> bool:
@@ -114,6 +119,19 @@ class Atlas:
                 zoom = await points.first_zoom(connection, city, most)
             self._thresholds[city.jurisdiction_id] = time.monotonic() + _THRESHOLD_SECONDS, zoom
         return zoom
+
+    async def scene(self, city: Jurisdiction, theme: Theme) -> Scene:
+        """What the look of a city's layers depends on; its classes hold for a minute too."""
+        until, breaks = self._breaks.get(city.jurisdiction_id, (0.0, {}))
+        if until < time.monotonic():
+            breaks = {}
+            async with self._context.maps.begin(city.jurisdiction_id) as connection:
+                for resolution in sorted({resolution_at(zoom) for zoom in range(MAX_ZOOM + 1)}):
+                    if city.settings.hex_minimum == 1 or resolution <= anonymity.RESOLUTION:
+                        found = await hexes.aggregate(connection, city, resolution, Selection())
+                        breaks[resolution] = styles.breaks(found.requests)
+            self._breaks[city.jurisdiction_id] = time.monotonic() + _THRESHOLD_SECONDS, breaks
+        return Scene(theme, await self.points_from(city), breaks)
 
 
 def _check(tile: Tile, layers: Sequence[Layer]) -> None:

@@ -9,19 +9,16 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from mapserve import anonymity, glyphs, hexes, legend, qgis, styles
+from mapserve import glyphs, legend, qgis, styles
 from mapserve.answers import answer
 from mapserve.atlas import Atlas
-from mapserve.filters import Selection
 from mapserve.hex_tiles import MAX_ZOOM, resolution_at
 from mapserve.layers import LAYERS, find_all, list_features
-from mapserve.styles import Scene
 from mapserve.themes import LIGHT, THEMES, Theme
 from open311 import accounts, jurisdictions
 from open311.context import Context
 from open311.errors import BadInput, NotFound
 from open311.forms import Fields, parse_number, read_query
-from open311.jurisdictions import Jurisdiction
 
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 _FOR_LONG = {"Cache-Control": "public, max-age=604800"}
@@ -51,7 +48,7 @@ async def get_style(
     if stem not in THEMES:
         names = [layer.name for layer in await find_all(context, city, stem, account)]
     theme = THEMES[stem] if stem in THEMES else _theme(fields)
-    scene = await _scene(context, atlas, city, theme)
+    scene = await atlas.scene(city, theme)
     server = context.settings.address
     tiles = f"{server}/maps/{city.jurisdiction_id}/tiles"
     told = styles.style(scene, city.name, names, tiles, server)
@@ -69,7 +66,7 @@ async def get_legend(
     """What colours mean: `legend/hexes.png?zoom=9&theme=dark&dpi=192&transparent=true`."""
     city = await jurisdictions.find(context.db, jurisdiction_id)
     fields = await read_query(request, context.settings)
-    scene = await _scene(context, atlas, city, _theme(fields))
+    scene = await atlas.scene(city, _theme(fields))
     zoom = int(_number(fields, "zoom", _LEGEND_ZOOM, MAX_ZOOM))
     lines = legend.rows(scene, name.removesuffix(".png"), resolution_at(zoom))
     if not lines or not name.endswith(".png"):
@@ -79,16 +76,6 @@ async def get_legend(
     return answer(
         request, legend.picture(scene.theme, lines, scale, transparent=clear), "image/png"
     )
-
-
-async def _scene(context: Context, atlas: Atlas, city: Jurisdiction, theme: Theme) -> Scene:
-    breaks = {}
-    async with context.maps.begin(city.jurisdiction_id) as connection:
-        for resolution in sorted({resolution_at(zoom) for zoom in range(MAX_ZOOM + 1)}):
-            if city.settings.hex_minimum == 1 or resolution <= anonymity.RESOLUTION:
-                found = await hexes.aggregate(connection, city, resolution, Selection())
-                breaks[resolution] = styles.breaks(found.requests)
-    return Scene(theme, await atlas.points_from(city), breaks)
 
 
 def _theme(fields: Fields) -> Theme:
@@ -145,7 +132,7 @@ async def get_qgis(
     """Every layer with its look, to be dragged into QGIS: `qgis.qlr?theme=dark`."""
     city = await jurisdictions.find(context.db, jurisdiction_id)
     fields = await read_query(request, context.settings)
-    scene = await _scene(context, atlas, city, _theme(fields))
+    scene = await atlas.scene(city, _theme(fields))
     layers = await list_features(context, city, await accounts.identify(request, context))
     root = f"{context.settings.address}/maps/{city.jurisdiction_id}"
     named = {"Content-Disposition": f'attachment; filename="{city.jurisdiction_id}.qlr"'}

@@ -1,6 +1,7 @@
 """Hexagons as features: counted first, and then read like the rows of a table."""
 
 import math
+from functools import partial
 
 import numpy as np
 import shapely
@@ -31,7 +32,7 @@ _COLUMNS = (
 )
 
 
-async def _relate(reading: Reading, selection: Selection, resolution: int = RESOLUTION) -> Relation:
+async def _relate(resolution: int, reading: Reading, selection: Selection) -> Relation:
     found = await aggregate(reading.connection, reading.city, resolution, selection)
     cells = found.cells.tolist()
     return Relation(
@@ -73,13 +74,18 @@ def _near(_box: Box, _bind: Bind) -> str:
     return "true"
 
 
-SOURCE = Source(
-    columns=_COLUMNS,
-    geometry_type="Polygon",
-    relate=_relate,
-    identifier=_IDENTIFIER,
-    shape="st_geomfromwkb(h.shape, 4326)",
-    near=_near,
-    of_requests=True,
-    bounds=bounds,
-)
+def source(resolution: int) -> Source:
+    """The hexagons of a resolution."""
+    return Source(
+        columns=_COLUMNS,
+        geometry_type="Polygon",
+        relate=partial(_relate, resolution),
+        identifier=_IDENTIFIER,
+        shape="st_geomfromwkb(h.shape, 4326)",
+        near=_near,
+        of_requests=True,
+        bounds=bounds,
+    )
+
+
+SOURCE = source(RESOLUTION)

@@ -81,7 +81,7 @@ class Features(Struct, frozen=True):
 
 async def count(reading: Reading, query: Query, most: int | None = None) -> int:
     """How many features there are, or one more than `most` if there are more than that."""
-    relation, where, values = await _relate(reading, query)
+    relation, where, values = await related(reading, query)
     limit = "limit :most" if most is not None else ""
     sql = f"select count(*) from (select from {relation.tables} where {where} {limit}) counted"  # noqa: S608
     names = values | ({} if most is None else {"most": most + 1})
@@ -129,7 +129,7 @@ def columns_of(reading: Reading, query: Query) -> list[Column]:
 async def _select(reading: Reading, query: Query, more: int = 0) -> tuple[Any, dict[str, Any]]:
     """The statement, and its values; it finds so many more than the limit, if there is one."""
     source = reading.source
-    relation, where, values = await _relate(reading, query)
+    relation, where, values = await related(reading, query)
     keys = [f"cast({column.sql} as text)" for column, _ in _order(reading, query)]
     shape = f"st_asbinary({source.shape})" if query.with_shapes else "null"
     told = [*keys, shape, *(column.sql for column in columns_of(reading, query))]
@@ -147,7 +147,7 @@ async def _select(reading: Reading, query: Query, more: int = 0) -> tuple[Any, d
     return text(sql), values
 
 
-async def _relate(reading: Reading, query: Query) -> tuple[Relation, str, dict[str, Any]]:
+async def related(reading: Reading, query: Query) -> tuple[Relation, str, dict[str, Any]]:
     """What to read from, the whole condition, and all values."""
     source = reading.source
     relation = await source.relate(reading, query.selection)

@@ -1,0 +1,98 @@
+"""What a picture shows of a layer: its shapes, grouped by the properties that their look reads."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from msgspec import Struct, structs
+from numpy.typing import NDArray
+from sqlalchemy import text
+
+from mapserve.features.reading import Query, related
+from mapserve.features.source import Reading
+
+_POINT_BYTES = 21
+_POINT = np.dtype([("head", "V5"), ("x", "<f8"), ("y", "<f8")])
+_LOOKS_ALIKE = 0.5
+"""The part of a pixel within which a line may be moved without anybody seeing it."""
+
+
+class Group(Struct, frozen=True):
+    """Features that look alike. Shapes are in longitude and latitude; of points only those."""
+
+    properties: dict[str, Any]
+    points: NDArray[np.float64]
+    shapes: NDArray[np.object_]
+
+
+class Cover(Struct, frozen=True):
+    """The features of a layer in a picture, and whether there are more than it may show."""
+
+    groups: list[Group]
+    is_truncated: bool = False
+
+
+async def read(
+    reading: Reading, query: Query, names: Sequence[str], degrees_a_pixel: float, *, labels: bool
+) -> Cover:
+    """The features of a query, by the named properties; of labels, a point in each instead.
+
+    The database groups them, so that it sends a look once and its shapes in one piece.
+    """
+    most = reading.settings.max_picture_features
+    found = await _grouped(reading, query, names, degrees_a_pixel, labels, "")
+    if sum(len(shapes) for shapes, *_ in found) > most:
+        # some must be left out: the same ones whenever it is asked
+        order = f"order by {reading.source.identifier.sql}"
+        found = await _grouped(reading, query, names, degrees_a_pixel, labels, order)
+        return Cover([_group(names, row) for row in found], is_truncated=True)
+    return Cover([_group(names, row) for row in found])
+
+
+async def _grouped(
+    reading: Reading,
+    query: Query,
+    names: Sequence[str],
+    degrees_a_pixel: float,
+    labels: bool,
+    order: str,
+) -> list[Any]:
+    columns = {column.name: column.sql for column in reading.source.columns}
+    known = [columns.get(name, "null") for name in names]
+    relation, where, values = await related(reading, structs.replace(query, after=None))
+    kind = reading.source.geometry_type
+    shape = "shape"
+    if labels:
+        shape = "st_pointonsurface(shape)"
+    elif kind != "Point":
+        shape = "st_simplify(shape, :tolerance, true)"
+        values |= {"tolerance": degrees_a_pixel * _LOOKS_ALIKE}
+    looks = "".join(f", {sql} as look_{number}" for number, sql in enumerate(known))
+    told = "".join(f", look_{number}" for number in range(len(known)))
+    # one more than there may be tells that there are more
+    most = reading.settings.max_picture_features + (0 if order else 1)
+    sql = f"""
+    select array_agg(st_asbinary({shape}, 'NDR')){told}
+    from (
+        select {reading.source.shape} as shape{looks}
+        from {relation.tables}
+        where {where} {order} limit :most
+    ) found
+    where shape is not null
+    {f"group by {told[2:]}" if known else "having count(*) > 0"}
+    """  # noqa: S608
+    return list((await reading.connection.execute(text(sql), values | {"most": most})).all())
+
+
+def _group(names: Sequence[str], row: Any) -> Group:
+    encoded, *values = row
+    properties = {
+        name: value for name, value in zip(names, values, strict=True) if value is not None
+    }
+    none = np.empty(0, dtype=object)
+    if all(len(each) == _POINT_BYTES for each in encoded):
+        points = np.frombuffer(b"".join(encoded), dtype=_POINT)
+        return Group(properties, np.column_stack((points["x"], points["y"])), none)
+    shapes = shapely.from_wkb(np.array(encoded, dtype=object))
+    return Group(properties, np.empty((0, 2)), shapes)

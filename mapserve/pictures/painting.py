@@ -1,0 +1,241 @@
+"""Paint layers of a MapLibre style with skia, from features and not from tiles."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+import skia
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from mapserve.pictures.covers import Cover, Group
+from mapserve.pictures.expressions import Scope, evaluate
+from mapserve.pictures.frame import Frame
+from mapserve.pictures.labels import Labels
+from mapserve.pictures.looks import Look, StyleLayer
+
+Icons = Mapping[str, skia.Image]
+
+_MANY = 2_000
+"""From how many points on those that hide each other are left out."""
+_HIDDEN = 0.5
+"""The part of a pixel that is one place, where there are many points."""
+_AROUND = 200.0
+"""Pixels around the picture that shapes are cut at: what they are outside costs time."""
+_CAPS = {"butt": skia.Paint.kButt_Cap, "round": skia.Paint.kRound_Cap}
+_CAPS |= {"square": skia.Paint.kSquare_Cap}
+_JOINS = {"miter": skia.Paint.kMiter_Join, "round": skia.Paint.kRound_Join}
+_JOINS |= {"bevel": skia.Paint.kBevel_Join}
+
+
+class Canvas(Struct, frozen=True):
+    """Where to paint: skia's canvas, what it shows, its zoom, and the icons that there are."""
+
+    skia: skia.Canvas
+    frame: Frame
+    zoom: float
+    icons: Icons
+    labels: Labels
+
+
+def paint(
+    array: NDArray[np.uint8],
+    frame: Frame,
+    layers: Sequence[StyleLayer],
+    covers: Mapping[str, Cover],
+    icons: Icons,
+    *,
+    is_transparent: bool,
+) -> None:
+    """Paint on rows of pixels (red, green, blue, opacity), from the first layer to the last.
+
+    `covers` has the features of each source layer. Names are placed last, so that none hides
+    another, the first ones first.
+    """
+    surface = skia.Surface(array, colorType=skia.kRGBA_8888_ColorType)
+    canvas = Canvas(surface.getCanvas(), frame, frame.zoom(), icons, Labels(frame.ratio))
+    for layer in layers:
+        if layer["type"] == "background":
+            if not is_transparent:
+                background = Look(layer, Scope(canvas.zoom, {}))
+                canvas.skia.clear(background.colour("background-color", "background-opacity"))
+        elif is_shown(layer, canvas.zoom) and layer["source-layer"] in covers:
+            _paint_layer(canvas, layer, covers[layer["source-layer"]])
+    canvas.labels.draw(canvas.skia)
+
+
+def is_shown(layer: StyleLayer, zoom: float) -> bool:
+    """Whether a layer is drawn at a zoom at all."""
+    hidden = layer.get("layout", {}).get("visibility") == "none"
+    return not hidden and layer.get("minzoom", 0) <= zoom < layer.get("maxzoom", 99)
+
+
+def _paint_layer(canvas: Canvas, layer: StyleLayer, cover: Cover) -> None:
+    looks = []
+    for group in cover.groups:
+        scope = Scope(canvas.zoom, group.properties, _kind(group))
+        if evaluate(layer.get("filter", True), scope):
+            looks.append((Look(layer, scope), group))
+    if looks:
+        _PAINTERS[layer["type"]](canvas, looks)
+
+
+def _kind(group: Group) -> str:
+    if len(group.points):
+        return "Point"
+    dimension = int(shapely.get_dimensions(group.shapes).max())
+    return ("Point", "LineString", "Polygon")[dimension]
+
+
+Looks = Sequence[tuple[Look, Group]]
+
+
+def _paint_fill(canvas: Canvas, looks: Looks) -> None:
+    for look, group in looks:
+        if look.scope.shape == "Polygon":
+            fill = skia.Paint(AntiAlias=True, Color4f=look.colour("fill-color", "fill-opacity"))
+            for path in _paths(canvas, group):
+                canvas.skia.drawPath(path, fill)
+
+
+def _paint_line(canvas: Canvas, looks: Looks) -> None:
+    for look, group in looks:
+        if look.scope.shape == "Point":
+            continue
+        width = float(look.value("line-width", 1)) * canvas.frame.ratio
+        stroke = skia.Paint(
+            AntiAlias=True,
+            Style=skia.Paint.kStroke_Style,
+            StrokeWidth=width,
+            Color4f=look.colour("line-color", "line-opacity"),
+            StrokeCap=_CAPS.get(look.value("line-cap", "butt"), _CAPS["butt"]),
+            StrokeJoin=_JOINS.get(look.value("line-join", "miter"), _JOINS["miter"]),
+        )
+        dashes = look.value("line-dasharray", None)
+        if dashes:
+            stroke.setPathEffect(skia.DashPathEffect.Make([each * width for each in dashes], 0))
+        for path in _paths(canvas, group):
+            canvas.skia.drawPath(path, stroke)
+
+
+def _paths(canvas: Canvas, group: Group) -> list[skia.Path]:
+    """A path for each shape, cut a little outside of the picture."""
+    frame = canvas.frame
+    placed = frame.place(group.shapes)
+    # what lies where the coordinate system is not defined has no place
+    finite = np.isfinite(shapely.bounds(placed)).all(axis=1)
+    edges = (-_AROUND, -_AROUND, frame.width + _AROUND, frame.height + _AROUND)
+    outside = ~_is_inside(placed[finite], edges)
+    cut = placed[finite]
+    cut[outside] = shapely.clip_by_rect(cut[outside], *edges)
+    return [_path(shape) for shape in cut[~shapely.is_empty(cut)]]
+
+
+def _is_inside(shapes: NDArray[np.object_], edges: tuple[float, ...]) -> NDArray[np.bool_]:
+    boxes = shapely.bounds(shapes)
+    low, high = boxes[:, :2] >= edges[:2], boxes[:, 2:] <= edges[2:]
+    return np.asarray((low & high).all(axis=1))
+
+
+def _path(shape: Any) -> skia.Path:
+    path = skia.Path()
+    path.setFillType(skia.PathFillType.kEvenOdd)
+    for part in shapely.get_parts(shape):
+        is_area = shapely.get_dimensions(part) == 2
+        for line in shapely.get_rings(part) if is_area else [part]:
+            corners = shapely.get_coordinates(line).tolist()
+            path.addPoly([skia.Point(x, y) for x, y in corners], is_area)
+    return path
+
+
+def _paint_circle(canvas: Canvas, looks: Looks) -> None:
+    """Each look is drawn once, and then stamped wherever it is."""
+    stamps: list[skia.Image] = []
+    places: list[NDArray[np.float64]] = []
+    for look, group in looks:
+        if look.scope.shape == "Point":
+            stamps.append(_circle(look, canvas.frame.ratio))
+            places.append(_thinned(_places(canvas, group)))
+    _stamp(canvas, stamps, places)
+
+
+def _circle(look: Look, ratio: float) -> skia.Image:
+    radius = float(look.value("circle-radius", 5)) * ratio
+    width = float(look.value("circle-stroke-width", 0)) * ratio
+    side = 2 * int(np.ceil(radius + width)) + 2
+    surface = skia.Surface(side, side)
+    fill = skia.Paint(AntiAlias=True, Color4f=look.colour("circle-color", "circle-opacity"))
+    surface.getCanvas().drawCircle(side / 2, side / 2, radius, fill)
+    if width:
+        edge = look.colour("circle-stroke-color", "circle-stroke-opacity")
+        stroke = skia.Paint(AntiAlias=True, Color4f=edge, Style=skia.Paint.kStroke_Style)
+        stroke.setStrokeWidth(width)
+        surface.getCanvas().drawCircle(side / 2, side / 2, radius + width / 2, stroke)
+    return surface.makeImageSnapshot()
+
+
+def _places(canvas: Canvas, group: Group) -> NDArray[np.float64]:
+    points = group.points if len(group.points) else shapely.get_coordinates(group.shapes)
+    placed = canvas.frame.place_points(points)
+    size = np.array([canvas.frame.width, canvas.frame.height])
+    inside = ((placed > -_AROUND) & (placed < size + _AROUND)).all(axis=1)
+    return np.asarray(placed[inside])
+
+
+def _thinned(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of many points that lie on one another, the last: nobody sees the others."""
+    if len(places) < _MANY:
+        return places
+    cells = np.round(places / _HIDDEN).astype(np.int64)
+    keys = cells[:, 0] * (1 << 32) + cells[:, 1]
+    _, last = np.unique(keys[::-1], return_index=True)
+    return np.asarray(places[np.sort(len(places) - 1 - last)])
+
+
+def _stamp(
+    canvas: Canvas, stamps: Sequence[skia.Image], places: Sequence[NDArray[np.float64]]
+) -> None:
+    """Draw pictures with their middles at places, all in one call: ten times as fast."""
+    if not stamps:
+        return
+    width, height = sum(each.width() for each in stamps), max(each.height() for each in stamps)
+    atlas = skia.Surface(width, height)
+    transforms: list[skia.RSXform] = []
+    sources: list[skia.Rect] = []
+    left = 0
+    for stamp, found in zip(stamps, places, strict=True):
+        atlas.getCanvas().drawImage(stamp, left, 0)
+        corner = found - (stamp.width() / 2, stamp.height() / 2)
+        transforms += [skia.RSXform(1, 0, x, y) for x, y in corner.tolist()]
+        source = skia.Rect.MakeXYWH(left, 0, stamp.width(), stamp.height())
+        sources += [source] * len(found)
+        left += stamp.width()
+    image = atlas.makeImageSnapshot()
+    linear = skia.SamplingOptions(skia.FilterMode.kLinear)
+    canvas.skia.drawAtlas(image, transforms, sources, [], skia.BlendMode.kSrcOver, linear)
+
+
+def _paint_symbol(canvas: Canvas, looks: Looks) -> None:
+    """Icons where they are, and names where there is room, once all else is painted."""
+    stamps: list[skia.Image] = []
+    places: list[NDArray[np.float64]] = []
+    for look, group in looks:
+        found = _places(canvas, group)
+        icon = canvas.icons.get(str(look.value("icon-image", "")))
+        if icon is not None:
+            stamps.append(icon)
+            places.append(_thinned(found))
+        if "text-field" in look.layer.get("layout", {}):
+            canvas.labels.add(look, found)
+    _stamp(canvas, stamps, places)
+
+
+_PAINTERS: dict[str, Callable[[Canvas, Looks], None]] = {
+    "fill": _paint_fill,
+    "line": _paint_line,
+    "circle": _paint_circle,
+    "symbol": _paint_symbol,
+}
+TYPES = ("background", *_PAINTERS)
+"""The types of layers of a style that are drawn."""

@@ -1,0 +1,120 @@
+"""A picture of some layers: which features it takes, how they look, and its pixels."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import skia
+from msgspec import Struct, structs
+
+from mapserve import legend, styles
+from mapserve.drawing import Layer
+from mapserve.features import hexagons
+from mapserve.features.reading import Query
+from mapserve.features.source import Source
+from mapserve.hex_tiles import resolution_at
+from mapserve.layers import LAYERS, opened
+from mapserve.pictures import covers, painting
+from mapserve.pictures.covers import Cover
+from mapserve.pictures.encoding import Pixels
+from mapserve.pictures.expressions import properties_of
+from mapserve.pictures.frame import Frame
+from mapserve.pictures.looks import StyleLayer
+from mapserve.styles import Scene
+from mapserve.themes import THEMES
+from open311.context import Context
+from open311.jurisdictions import Jurisdiction
+
+_LABELS = "_labels"
+_TRUNCATED = "_truncated"
+
+
+class Part(Struct, frozen=True):
+    """A layer of a picture: which of its features, and the style layers that draw them."""
+
+    layer: Layer
+    query: Query
+    looks: Sequence[StyleLayer]
+
+
+def looks_of(scene: Scene, layer: Layer) -> list[StyleLayer]:
+    """The style layers of a layer, as web maps have them."""
+    looks: list[StyleLayer] = styles.style(scene, layer.title, [layer.name], "", "")["layers"]
+    return [look for look in looks if look["type"] != "background"]
+
+
+async def draw(
+    context: Context,
+    city: Jurisdiction,
+    scene: Scene,
+    parts: Sequence[Part],
+    frame: Frame,
+    background: str | None = None,
+) -> Pixels:
+    """The pixels of a picture, from the lowest part to the highest; clear where nothing is.
+
+    Raises BadInput for a frame that lies nowhere, and Busy.
+    """
+    found: dict[str, Cover] = {}
+    for part in parts:
+        found |= await _read(context, city, scene, part, frame)
+    looks: list[StyleLayer] = [look for part in parts for look in part.looks]
+    if background is not None:
+        looks = [{"type": "background", "paint": {"background-color": background}}, *looks]
+    pixels = np.zeros((frame.height, frame.width, 4), np.uint8)
+    icons = _icons(scene.theme.name, frame.ratio)
+    clear = background is None
+    await asyncio.to_thread(
+        painting.paint, pixels, frame, looks, found, icons, is_transparent=clear
+    )
+    return pixels
+
+
+async def _read(
+    context: Context, city: Jurisdiction, scene: Scene, part: Part, frame: Frame
+) -> Mapping[str, Cover]:
+    """What each source layer that is seen at the zoom has to show."""
+    zoom, found = frame.zoom(), {}
+    shown = [look for look in part.looks if painting.is_shown(look, zoom)]
+    async with opened(context, city, part.layer) as reading:
+        reading = structs.replace(reading, source=source_at(part.layer, scene, zoom))
+        query = structs.replace(part.query, boxes=(frame.box(),))
+        for name in dict.fromkeys(look["source-layer"] for look in shown):
+            if name.endswith(_TRUNCATED):
+                continue
+            own = [look for look in shown if look["source-layer"] == name]
+            names = sorted({each for look in own for each in _names(look)})
+            found[name] = await covers.read(
+                reading, query, names, frame.degrees_a_pixel(), labels=name.endswith(_LABELS)
+            )
+    return found
+
+
+def _names(look: StyleLayer) -> set[str]:
+    parts = (look.get("filter"), look.get("paint"), look.get("layout"))
+    return {name for part in parts for name in properties_of(part)}
+
+
+def source_at(layer: Layer, scene: Scene, zoom: float) -> Source:
+    """What a layer is drawn from at a zoom: of requests, hexagons where there are many of them."""
+    tile_zoom = max(0, int(zoom))
+    is_melting = layer is LAYERS["requests"] and tile_zoom < scene.points_from
+    if layer is LAYERS["hexes"] or is_melting:
+        return hexagons.source(resolution_at(tile_zoom))
+    return layer.source
+
+
+@lru_cache(maxsize=16)
+def _icons(theme: str, ratio: float) -> dict[str, Any]:
+    """The icons of a theme, as large as they are in a picture."""
+    finer = 2 if ratio > 1 else 1
+    body, index = legend.sprite(THEMES[theme], finer)
+    sheet = skia.Image.MakeFromEncoded(skia.Data.MakeWithCopy(body))
+    icons = {}
+    for name, place in index.items():
+        box = skia.IRect.MakeXYWH(place["x"], place["y"], place["width"], place["height"])
+        side = max(1, round(place["width"] / finer * ratio))
+        icons[name] = sheet.makeSubset(box).resize(side, side)
+    return icons
