@@ -1,7 +1,7 @@
 """Read files of shapes, whatever their format, as batches of shapes in degrees and typed values."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyogrio
 import shapely
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from numpy.typing import NDArray
+from pyarrow import parquet
 from pyproj.exceptions import CRSError
 
 from geo.tiles import MAX_LATITUDE
-from open311.errors import BadInput
-
-BATCH_ROWS = 10_000
+from ingest.csv_layers import open_csv
+from ingest.layer_table import BATCH_ROWS, Table
+from ingest.shape_zips import unpacked
+from open311.errors import BadInput, TooLarge
 
 _PARQUET = (".parquet", ".geoparquet")
 _TYPES = (
@@ -50,6 +52,18 @@ class Batch(Struct, frozen=True):
     """How many are not here: without a shape, or with one that is nowhere on the map."""
 
 
+class _GeoColumn(Struct, frozen=True):
+    encoding: str
+    crs: dict[str, Any] | UnsetType | None = UNSET
+
+
+class _Geo(Struct, frozen=True):
+    """What GeoParquet says of its columns; a coordinate system unset is CRS84."""
+
+    primary_column: str
+    columns: dict[str, _GeoColumn]
+
+
 class LayerFile(Struct, frozen=True):
     """An open layer: the types of its fields by name, how many rows it has, and its features."""
 
@@ -59,61 +73,96 @@ class LayerFile(Struct, frozen=True):
     batches: Iterator[Batch]
 
 
-class _Table(Struct, frozen=True):
-    schema: pa.Schema
-    rows: Iterable[pa.RecordBatch]
-    geometry: str
-    crs: Any
-    size: int
+class Source(Struct, frozen=True):
+    """A layer of a file.
 
-
-@contextmanager
-def open_layer(path: Path, layer: str | None = None, crs: str | None = None) -> Iterator[LayerFile]:
-    """Open a layer of a file that GDAL reads, or GeoParquet. Raises BadInput.
-
-    `layer` must name it where there are several. `crs` is that of the file's coordinates (as in
-    `EPSG:22234`) if the file does not say, or says it wrongly.
+    `layer` must name it where there are several. `crs` is that of the coordinates (as in
+    `EPSG:22234`) if the file does not say, or says it wrongly; `x` and `y` name columns of a CSV.
     """
-    opener = _open_parquet(path) if path.suffix.lower() in _PARQUET else _open_gdal(path, layer)
-    try:
-        with opener as table:
-            yield _layer(path, table, crs)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise BadInput(f"{path}: {error}") from None
-    except (pa.ArrowException, CRSError) as error:
-        raise BadInput(f"{path}: {str(error).splitlines()[0]}") from None
+
+    path: Path
+    layer: str | None = None
+    crs: str | None = None
+    x: str | None = None
+    y: str | None = None
 
 
 @contextmanager
-def _open_gdal(path: Path, layer: str | None) -> Iterator[_Table]:
+def open_layer(source: Source, most_bytes: int) -> Iterator[LayerFile]:
+    """Open a layer of a file: CSV, GeoParquet, a zipped Shapefile, or what else GDAL reads.
+
+    No archive may hold more than so many bytes. Raises BadInput and TooLarge.
+    """
+    path = source.path
+    try:
+        with _open(source, most_bytes) as table:
+            yield _layer(path, table, source.crs)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise BadInput(f"{path.name}: {_without(path, str(error))}") from None
+    except (pa.ArrowException, CRSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path.name}: {_without(path, str(error).splitlines()[0])}") from None
+
+
+def _without(path: Path, told: str) -> str:
+    """Libraries name files by their whole path, which is nobody's business."""
+    return told.replace(f"{path.parent}/", "")
+
+
+def _open(source: Source, most_bytes: int) -> AbstractContextManager[Table]:
+    suffix = source.path.suffix.lower()
+    if suffix in _PARQUET:
+        return _open_parquet(source.path, most_bytes)
+    if suffix in (".csv", ".tsv"):
+        return open_csv(source.path, source.x, source.y)
+    if suffix == ".zip":
+        return _open_zip(source.path, most_bytes)
+    return _open_gdal(source.path, source.layer)
+
+
+@contextmanager
+def _open_zip(path: Path, most_bytes: int) -> Iterator[Table]:
+    with unpacked(path, most_bytes) as shapes, _open_gdal(shapes, None) as table:
+        yield table
+
+
+@contextmanager
+def _open_gdal(path: Path, layer: str | None) -> Iterator[Table]:
     names = [str(name) for name, _type in pyogrio.list_layers(path)]
     if layer is None and len(names) > 1:
-        raise BadInput(f"Say which layer of {path}: {', '.join(names)}.")
+        raise BadInput(f"Say which layer of {path.name}: {', '.join(names)}.")
     about = pyogrio.read_info(path, layer=layer, force_feature_count=True)
     with pyogrio.open_arrow(path, layer=layer, use_pyarrow=True, batch_size=BATCH_ROWS) as opened:
         meta, reader = opened
         geometry = meta["geometry_name"] or "wkb_geometry"
-        yield _Table(reader.schema, reader, geometry, meta["crs"], int(about["features"]))
+        yield Table(reader.schema, reader, geometry, meta["crs"], int(about["features"]))
 
 
 @contextmanager
-def _open_parquet(path: Path) -> Iterator[_Table]:
-    """The whole of it is in memory at once."""
-    try:
-        frame = gpd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: {error}") from None
-    table = pa.table(frame.to_arrow(index=False, geometry_encoding="WKB"))
-    rows = table.to_batches(BATCH_ROWS)
-    yield _Table(table.schema, rows, frame.geometry.name, frame.crs, len(frame))
+def _open_parquet(path: Path, most_bytes: int) -> Iterator[Table]:
+    """A few rows at a time: compressed as they are, all may be more than memory holds."""
+    with parquet.ParquetFile(path) as file:
+        try:
+            told = msgspec.json.decode((file.schema_arrow.metadata or {})[b"geo"], type=_Geo)
+            column = told.columns[told.primary_column]
+        except (KeyError, msgspec.DecodeError):
+            raise BadInput(f"{path.name} is not GeoParquet.") from None
+        if column.encoding.upper() != "WKB":
+            raise BadInput(f"{path.name} has shapes as {column.encoding}, not as WKB.")
+        about = file.metadata
+        unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+        if unpacked > most_bytes:
+            raise TooLarge(f"{path.name} holds more than {most_bytes} bytes.")
+        crs = "OGC:CRS84" if column.crs is UNSET else column.crs
+        rows = file.iter_batches(BATCH_ROWS)
+        yield Table(file.schema_arrow, rows, told.primary_column, crs, about.num_rows)
 
 
-def _layer(path: Path, table: _Table, crs: str | None) -> LayerFile:
+def _layer(path: Path, table: Table, crs: str | None) -> LayerFile:
     if table.geometry not in table.schema.names:
-        raise BadInput(f"{path} holds no shapes.")
+        raise BadInput(f"{path.name} holds no shapes.")
     crs = crs or table.crs
     if crs is None:
-        raise BadInput(f"{path} does not say in which coordinate system it is: name it.")
+        raise BadInput(f"{path.name} does not say in which coordinate system it is: name it.")
     values = [field for field in table.schema if field.name != table.geometry]
     fields = {field.name: told for field in values if (told := _type(field.type))}
     read = partial(_read, fields=fields, geometry=table.geometry, crs=crs)

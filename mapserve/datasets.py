@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -33,14 +34,14 @@ _FIELD_TYPES: dict[FieldType, str] = {
 }
 _COLUMNS = (
     "dataset, title, description, attribution, geometry_type, fields, features, bounds, min_zoom, "
-    "published, updated_at"
+    "access, updated_at, keywords, licence, style"
 )
 _LIST = text(f"""
 select {_COLUMNS} from dataset where jurisdiction_id = :jurisdiction_id order by dataset
-""").columns(fields=JSONB)  # noqa: S608
+""").columns(fields=JSONB, style=JSONB)  # noqa: S608
 _FIND = text(f"""
 select {_COLUMNS} from dataset where jurisdiction_id = :jurisdiction_id and dataset = :dataset
-""").columns(fields=JSONB)  # noqa: S608
+""").columns(fields=JSONB, style=JSONB)  # noqa: S608
 _BOXES = text("""
 select st_xmin(geom), st_ymin(geom), st_xmax(geom), st_ymax(geom), size from feature
 where jurisdiction_id = :jurisdiction_id and dataset = :dataset
@@ -68,12 +69,16 @@ class Dataset(Struct, frozen=True):
     features: int
     bounds: tuple[float, float, float, float]
     min_zoom: int
-    published: bool
+    access: Literal["public", "staff", "nobody"]
     updated_at: datetime
+    keywords: list[str]
+    licence: str
+    style: list[dict[str, Any]] | None
+    """Layers of a MapLibre style, instead of what all datasets get."""
 
 
 async def list_all(connection: AsyncConnection, jurisdiction_id: str) -> list[Dataset]:
-    """The datasets that the connection's role sees, by name: the map role those published."""
+    """The datasets that the connection's role sees, by name: the map role those for everybody."""
     rows = await connection.execute(_LIST, {"jurisdiction_id": jurisdiction_id})
     return [msgspec.convert(dict(row), Dataset) for row in rows.mappings()]
 
@@ -98,6 +103,7 @@ def layer_of(dataset: Dataset) -> Layer:
         min_zoom=dataset.min_zoom,
         attribution=dataset.attribution,
         bounds=dataset.bounds,
+        access="staff" if dataset.access == "staff" else "public",
         truncates=True,
         source=published.source(
             dataset.dataset,

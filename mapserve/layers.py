@@ -6,7 +6,7 @@ Beside them each city has its published datasets.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from mapserve import boundaries, datasets
+from mapserve import boundaries, datasets, staff_requests
 from mapserve.drawing import WORLD_ZOOM, Layer
 from mapserve.features import hexagons, requests
 from mapserve.features.source import Reading
@@ -58,6 +58,8 @@ LAYERS = {
 }
 
 
+STAFF = {layer.name: layer for layer in (staff_requests.LAYER,)}
+"""Those that every city has for its staff."""
 READERS = (Role.MANAGER, Role.ANALYST)
 """Who reads the layers of the staff."""
 
@@ -80,7 +82,10 @@ async def list_public(maps: Database, city: Jurisdiction) -> list[Layer]:
 
 
 async def _of_staff(context: Context, city: Jurisdiction) -> list[Layer]:
-    return []
+    async with context.db.begin(city.jurisdiction_id) as connection:
+        known = await datasets.list_all(connection, city.jurisdiction_id)
+    private = [datasets.layer_of(each) for each in known if each.access == "staff"]
+    return [*STAFF.values(), *private]
 
 
 async def find_all(

@@ -34,7 +34,7 @@ def rows(scene: Scene, layer: str, resolution: int) -> list[Row]:
             Row("fill", colour, label)
             for colour, label in zip(colours(theme.ramp, starts), _labels(starts), strict=True)
         ]
-    if layer == "requests":
+    if layer in ("requests", "staff-requests"):
         return [Row("open", theme.open, "Open"), Row("closed", theme.closed, "Closed")]
     if layer in ("boundaries", "wards"):
         return [Row("line", theme.line, layer.capitalize())]

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,9 +38,23 @@ where r.jurisdiction_id = :jurisdiction_id and r.visibility = 'public' and r.qua
 """
 _COUNT = """
 select count(*) from service_request r
-where r.jurisdiction_id = :jurisdiction_id and r.visibility = 'public'
-    and r.quadkey >= :first and r.quadkey < :last
-"""
+where r.jurisdiction_id = :jurisdiction_id and """
+_WITHIN = "r.quadkey >= :first and r.quadkey < :last"
+
+
+class Points(Struct, frozen=True):
+    """Requests as points of tiles: the name of their layer, and which of them it shows.
+
+    `visible` is SQL in which `{within}` stands for the tile's range of quadkeys; `columns` are more
+    of them, each with a comma before.
+    """
+
+    name: str
+    visible: str
+    columns: str = ""
+
+
+_PUBLIC = Points("requests", "r.visibility = 'public' and {within}")
 
 
 async def first_zoom(connection: AsyncConnection, city: Jurisdiction, most: int) -> int:
@@ -71,21 +86,27 @@ async def draw_requests(drawing: Drawing) -> Drawn:
     """Requests, each in one tile, or the hexagons that touch the tile."""
     if drawing.tile.zoom < drawing.points_from:
         return await hex_tiles.draw_hexes(drawing, "requests")
+    return await draw_points(drawing, _PUBLIC)
+
+
+async def draw_points(drawing: Drawing, points: Points) -> Drawn:
+    """The points of a tile, as many as it may hold."""
     tile, most = drawing.tile, drawing.settings.max_tile_features
     first, last = key_range(tile.zoom, tile.x, tile.y)
     condition, values = drawing.selection.where()
+    condition = points.visible.format(within=_WITHIN) + condition
     names = values | {
         "jurisdiction_id": drawing.city.jurisdiction_id,
         "first": first,
         "last": last,
     }
     place = {"size": float(1 << tile.zoom), "x": float(tile.x), "y": float(tile.y), "most": most}
-    statement = text(_SQL.format(where=condition, order=_ORDER))
+    told = {"name": points.name, "columns": points.columns}
+    statement = text(_SQL.format(where=condition, order=_ORDER, **told))
     data, number = (await drawing.connection.execute(statement, names | place)).one()
     if number < most:
         return Drawn(bytes(data) if number else b"")
     total = (await drawing.connection.execute(text(_COUNT + condition), names)).scalar_one()
     left_out = total - number
-    return Drawn(
-        bytes(data) + mvt.truncation("requests", left_out) if left_out else bytes(data), left_out
-    )
+    missing = mvt.truncation(points.name, left_out) if left_out else b""
+    return Drawn(bytes(data) + missing, left_out)

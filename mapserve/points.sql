@@ -2,7 +2,7 @@
 -- the tile comes from its degrees, for ST_Transform would take most of the time. When there are
 -- more than a tile may hold, those stay that come first by a fixed shuffle: the same ones whenever
 -- it is asked, and those of a tile again in the finer tiles within it.
-select st_asmvt(tile, 'requests', 4096, 'geom', 'id') as data, count(*) as number
+select st_asmvt(tile, '{name}', 4096, 'geom', 'id') as data, count(*) as number
 from (
     select
         st_makepoint(
@@ -13,10 +13,9 @@ from (
         r.service_request_id, r.service_code,
         case when r.closed_datetime is null then 'open' else 'closed' end as status,
         to_char(r.requested_datetime at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-            as requested_datetime
+            as requested_datetime{columns}
     from service_request r
-    where r.jurisdiction_id = :jurisdiction_id and r.visibility = 'public'
-        and r.quadkey >= :first and r.quadkey < :last {where}
+    where r.jurisdiction_id = :jurisdiction_id and {where}
     {order}
     limit :most
 ) tile

@@ -179,13 +179,8 @@ def _requests(scene: Scene) -> list[StyleLayer]:
     theme, least = scene.theme, scene.points_from
     if least > HEX_ZOOM:
         return []
-    paint = {
-        "circle-color": ["match", ["get", "status"], "open", theme.open, theme.land],
-        "circle-stroke-color": ["match", ["get", "status"], "open", theme.land, theme.closed],
-        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 12, 1, 16, 2.5],
-        "circle-radius": ["interpolate", ["linear"], ["zoom"], 10, 2, 14, 3.5, 16, 6, 19, 10],
-        "circle-opacity": ["interpolate", ["linear"], ["zoom"], least, 0.4, least + 1, 1],
-    }
+    fading = ["interpolate", ["linear"], ["zoom"], least, 0.4, least + 1, 1]
+    paint = _points(theme) | {"circle-opacity": fading}
     icons = {
         "icon-image": ["match", ["get", "status"], "open", "open", "closed"],
         "icon-allow-overlap": True,
@@ -202,6 +197,20 @@ def _requests(scene: Scene) -> list[StyleLayer]:
         _layer("requests", "symbol", {}, minzoom=max(least, _CLOSE_ZOOM)) | {"layout": icons},
         missing,
     ]
+
+
+def _staff_requests(scene: Scene) -> list[StyleLayer]:
+    return [_layer("staff-requests", "circle", _points(scene.theme))]
+
+
+def _points(theme: Theme) -> dict[str, Any]:
+    """Filled while open, a ring once closed."""
+    return {
+        "circle-color": ["match", ["get", "status"], "open", theme.open, theme.land],
+        "circle-stroke-color": ["match", ["get", "status"], "open", theme.land, theme.closed],
+        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 12, 1, 16, 2.5],
+        "circle-radius": ["interpolate", ["linear"], ["zoom"], 10, 2, 14, 3.5, 16, 6, 19, 10],
+    }
 
 
 def _layer(name: str, kind: str, paint: dict[str, Any], **zooms: float) -> StyleLayer:
@@ -227,5 +236,6 @@ LOOKS: dict[str, Callable[[Scene], list[StyleLayer]]] = {
     "wards": _wards,
     "hexes": _hexes,
     "requests": _requests,
+    "staff-requests": _staff_requests,
 }
 """From below to above."""

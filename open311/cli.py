@@ -28,7 +28,7 @@ COMMANDS = {
     "route": "open311.commands.places:route",
     "task": "open311.commands.tasks:task",
     "boundary": "open311.commands.boundaries:boundary",
-    "dataset": "open311.commands.datasets:dataset",
+    "layer": "open311.commands.layers:layer",
     "map": "open311.commands.maps:maps",
     "import": "ingest.commands:imports",
     "export": "open311.commands.export:exports",

@@ -193,8 +193,12 @@ dataset = Table(
         nullable=False,
         comment="the first zoom at which there is something to see",
     ),
-    Column("published", Boolean, nullable=False, server_default=text("false")),
+    Column("access", Text, nullable=False, server_default="nobody"),
     instant("updated_at", now=True),
+    Column("keywords", ARRAY(Text), nullable=False, server_default=EMPTY_LIST),
+    Column("licence", Text, nullable=False, server_default=""),
+    Column("style", JSONB, comment="layers of a MapLibre style; null: what all datasets get"),
+    CheckConstraint("access in ('public', 'staff', 'nobody')", name="access"),
 )
 
 feature = Table(

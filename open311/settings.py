@@ -120,6 +120,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     tile_cache_bytes: Annotated[
         Natural, Meta(description="Memory for tiles in one web process, in bytes.")
     ] = 268_435_456
+    max_layer_bytes: Annotated[
+        Positive, Meta(description="Largest file of a layer, also once it is unpacked, in bytes.")
+    ] = 1_073_741_824
     max_dataset_features: Annotated[Positive, Meta(description="Most features of a dataset.")] = (
         2_000_000
     )

@@ -154,6 +154,12 @@ service_request = Table(
     # (47 times fewer tiles a second); comparisons of bigint are.
     Index("service_request_quadkey_idx", "jurisdiction_id", "quadkey", postgresql_where=PUBLIC),
     Index(
+        "service_request_private_quadkey_idx",
+        "jurisdiction_id",
+        "quadkey",
+        postgresql_where=text("visibility <> 'public'"),
+    ),
+    Index(
         "service_request_team_idx",
         "jurisdiction_id",
         "team",

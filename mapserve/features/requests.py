@@ -8,9 +8,10 @@ from mapserve.features.source import Bind, Column, Reading, Relation, Source
 from mapserve.filters import Selection
 from open311.extents import Box
 
-_TABLES = """service_request r
+TABLES = """service_request r
 left join service s
     on s.jurisdiction_id = r.jurisdiction_id and s.service_code = r.service_code"""
+"""`r` is a request, `s` its service."""
 
 IDENTIFIER = Column(
     "service_request_id", "string", "r.service_request_id", "Its number, as people are told it"
@@ -56,7 +57,7 @@ async def _relate(reading: Reading, selection: Selection) -> Relation:
     condition, values = selection.where()
     names: dict[str, Any] = {"jurisdiction_id": reading.city.jurisdiction_id, **values}
     where = "r.jurisdiction_id = :jurisdiction_id and r.visibility = 'public'" + condition
-    return Relation(_TABLES, where, names)
+    return Relation(TABLES, where, names)
 
 
 SOURCE = Source(

@@ -76,7 +76,7 @@ async def test_a_dataset_with_its_columns(tiles: str, settings: Settings, tmp_pa
     roofs.to_file(path)
     about = About("roofs", "Roofs")
     async with db.connected(settings) as database:
-        await datasets.import_file(database, settings, JURISDICTION, Source(path), about, True)
+        await datasets.import_file(database, settings, JURISDICTION, Source(path), about)
     found = read(tiles, "roofs", 14)
     assert set(found["height"]) == {7.5}
     assert set(found["use"]) == {"hall"}

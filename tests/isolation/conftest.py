@@ -37,12 +37,13 @@ insert into relayed (jurisdiction_id, last_event, quadkeys) values (:city, 1, '{
 insert into map_change (jurisdiction_id, sign) values (:city, 0);
 insert into team (jurisdiction_id, team, name) values (:city, 'roads', 'Roads');
 insert into dataset (
-    jurisdiction_id, dataset, title, geometry_type, features, bounds, min_zoom, published
+    jurisdiction_id, dataset, title, geometry_type, features, bounds, min_zoom, access
 )
-select :city, d, d, 'Point', 1, '{18, -34, 18, -34}', 0, d = 'clinics'
-from unnest(array['clinics', 'draft']) d;
+select :city, d, d, 'Point', 1, '{18, -34, 18, -34}', 0, a
+from (values ('clinics', 'public'), ('depots', 'staff'), ('draft', 'nobody')) made (d, a);
 insert into feature (jurisdiction_id, dataset, feature_id, geom, place, size)
-select :city, d, 1, st_point(18, -34, 4326), 1, 0 from unnest(array['clinics', 'draft']) d;
+select :city, d, 1, st_point(18, -34, 4326), 1, 0
+from unnest(array['clinics', 'depots', 'draft']) d;
 insert into account (account_id, name) values (:city, :city);
 insert into membership (jurisdiction_id, account_id, role) values (:city, :city, 'analyst');
 insert into layer_use (jurisdiction_id, account_id, layer, asked)

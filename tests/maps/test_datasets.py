@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import shapely
 from litestar import Litestar
+from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.event import listen
 
@@ -21,6 +22,8 @@ from ingest import datasets
 from ingest.datasets import About, Outcome, Source
 from ingest.history import analyze
 from mapserve import datasets as layers
+from mapserve.admin import changes
+from mapserve.admin.changes import Changes
 from mapserve.datasets import MAX_ZOOM
 from mapserve.drawing import Drawing, Tile
 from mapserve.filters import Selection
@@ -73,11 +76,10 @@ async def bring(
     city: str,
     path: Path,
     about: About = CLINICS,
-    publish: bool = True,
     **more: Any,
 ) -> Outcome:
     source = Source(path, **more)
-    return await datasets.import_file(database, settings, city, source, about, publish)
+    return await datasets.import_file(database, settings, city, source, about)
 
 
 async def features(maps: httpx.AsyncClient, zoom: int = 14, name: str = "clinics") -> list[Any]:
@@ -168,15 +170,15 @@ async def test_what_is_not_published_is_nowhere(
     maps: httpx.AsyncClient, database: Database, settings: Settings, city: str, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "clinics.gpkg", frame())
-    await bring(database, settings, city, path, publish=False)
+    await bring(database, settings, city, path, structs.replace(CLINICS, access="nobody"))
     x, y = tile_at(*WHERE, 14)
     for where in ("/tiles/clinics.json", f"/tiles/clinics/14/{x}/{y}.mvt"):
         answer = await maps.get(where)
         assert answer.status_code == 404
         assert answer.text.count("clinics") == 1
-    await datasets.publish(database, city, "clinics")
+    await changes.change(database, city, "clinics", Changes(access="public"), "tests")
     assert len(await features(maps)) == 3
-    await datasets.publish(database, city, "clinics", published=False)
+    await changes.change(database, city, "clinics", Changes(access="nobody"), "tests")
     assert (await maps.get("/tiles/clinics.json")).status_code == 404
 
 
@@ -193,10 +195,10 @@ async def test_a_kept_tile_changes_with_its_dataset(
     await bring(database, settings, city, write(tmp_path / "one.gpkg", frame()))
     await hub.catch_up()
     assert len(await features(maps)) == 3
-    await bring(database, settings, city, write(tmp_path / "two.gpkg", frame(5)), publish=False)
+    await bring(database, settings, city, write(tmp_path / "two.gpkg", frame(5)), About("clinics"))
     await hub.catch_up()
     assert len(await features(maps)) == 5
-    await datasets.remove(database, city, "clinics")
+    await changes.remove(database, city, "clinics", "tests")
     await hub.catch_up()
     x, y = tile_at(*WHERE, 14)
     assert (await maps.get(f"/tiles/clinics/14/{x}/{y}.mvt")).status_code == 404
@@ -233,7 +235,7 @@ async def test_what_cannot_be_read_is_told_in_a_sentence(
     cases = [
         (settings, nowhere, "does not say in which coordinate system"),
         (settings, several, "Say which layer of .*: north, south"),
-        (settings, plain, "holds no shapes"),
+        (settings, plain, "No column is named for coordinates"),
         (settings, broken, "broken.gpkg"),
         (few, good, "at most 2 features, and this has 3"),
         (msgspec.structs.replace(few, max_dataset_features=3), good, "at most 3 fields"),
@@ -245,8 +247,8 @@ async def test_what_cannot_be_read_is_told_in_a_sentence(
     assert (await bring(database, settings, city, nowhere, crs="EPSG:4326")).features == 3
     with pytest.raises(BadInput, match="small letters"):
         await bring(database, settings, city, good, About("Clinics!", "Clinics"))
-    with pytest.raises(NotFound, match="no dataset 'schools'"):
-        await datasets.publish(database, city, "schools")
+    with pytest.raises(NotFound, match="published no layer 'schools'"):
+        await changes.change(database, city, "schools", Changes(access="public"), "tests")
 
 
 async def test_small_shapes_are_first_seen_where_a_unit_shows_them(

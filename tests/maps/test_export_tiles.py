@@ -19,6 +19,7 @@ from pmtiles.tile import Compression, TileType
 from geo.tiles import tile_at
 from ingest import datasets
 from ingest.datasets import About, Source
+from mapserve.admin import changes
 from mapserve.export import Wanted, Written, export
 from mapserve.filters import CLOSED_STATUSES, OPEN_STATUSES, Selection
 from open311 import db, jurisdictions
@@ -53,9 +54,9 @@ async def parks(demo: Settings, tmp_path: Path) -> AsyncIterator[str]:
     path = tmp_path / "parks.gpkg"
     gpd.GeoDataFrame({"n": [1, 2]}, geometry=shapes, crs=4326).to_file(path)
     async with db.connected(demo) as database:
-        await datasets.import_file(database, demo, CAPE_TOWN, Source(path), PARKS, publish=True)
+        await datasets.import_file(database, demo, CAPE_TOWN, Source(path), PARKS)
         yield PARKS.dataset
-        await datasets.remove(database, CAPE_TOWN, PARKS.dataset)
+        await changes.remove(database, CAPE_TOWN, PARKS.dataset, "tests")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`open311 dataset` and `open311 export`: what an operator types, and what is told."""
+"""`open311 layer` and `open311 export`: what an operator types, and what is told."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,8 +12,8 @@ import shapely
 from click.testing import CliRunner, Result
 from pmtiles.reader import MmapSource, all_tiles
 
-from open311.commands.datasets import dataset
 from open311.commands.export import exports
+from open311.commands.layers import layer
 from open311.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -44,29 +44,31 @@ def clinics(tmp_path: Path) -> str:
 
 
 async def test_a_dataset_comes_is_shown_and_goes(command: Command, clinics: str) -> None:
-    words = ("import", clinics, "--name", "clinics", "--title", "Day clinics")
-    told = await command(dataset, *words)
+    words = ("publish", clinics, "--name", "clinics", "--title", "Day clinics")
+    told = await command(layer, *words)
     assert told.exit_code == 0, told.output
     assert told.stdout.startswith("1 features, 0 of them repaired; 1 left out")
-    steps = (("publish", "published"), ("withdraw", "not published"))
-    for step, state in steps:
-        assert (await command(dataset, step, "clinics")).exit_code == 0
-        listed = (await command(dataset, "list")).stdout
-        assert listed == f"clinics\t{state}\t1\tPoint\tDay clinics\n"
-    assert (await command(dataset, "remove", "clinics")).exit_code == 0
-    assert (await command(dataset, "list")).stdout == ""
-    for step in ("publish", "withdraw", "remove"):
-        gone = await command(dataset, step, "clinics")
+    for access in ("public", "staff", "nobody"):
+        assert (await command(layer, "access", "clinics", access)).exit_code == 0
+        listed = (await command(layer, "list")).stdout
+        assert listed == f"clinics\t{access}\t1\tPoint\tDay clinics\n"
+    told = await command(layer, *words, "--append", "--keyword", "health")
+    assert told.exit_code == 0, told.output
+    assert (await command(layer, "list")).stdout == "clinics\tnobody\t2\tPoint\tDay clinics\n"
+    assert (await command(layer, "remove", "clinics")).exit_code == 0
+    assert (await command(layer, "list")).stdout == ""
+    for step in (("access", "clinics", "public"), ("remove", "clinics")):
+        gone = await command(layer, *step)
         assert gone.exit_code == 1
-        assert "has no dataset 'clinics'" in gone.output
+        assert "has published no layer 'clinics'" in gone.output
 
 
-@pytest.mark.parametrize("name", ["requests", "hexes", "wards", "dark"])
+@pytest.mark.parametrize("name", ["requests", "hexes", "wards", "dark", "staff-requests"])
 async def test_a_dataset_takes_no_name_of_a_layer(
     command: Command, clinics: str, name: str
 ) -> None:
-    told = await command(dataset, "import", clinics, "--name", name, "--title", "T")
-    assert told.exit_code == 2
+    told = await command(layer, "publish", clinics, "--name", name, "--title", "T")
+    assert told.exit_code == 1
     assert f"Every map has {name} already" in told.output
 
 
@@ -75,11 +77,11 @@ async def test_tiles_are_exported_once_they_are_published(
 ) -> None:
     out = tmp_path / "city.pmtiles"
     words = ("tiles", "--layer", "clinics", "--out", str(out), "--max-zoom", "9")
-    await command(dataset, "import", clinics, "--name", "clinics", "--title", "Clinics")
+    await command(layer, "publish", clinics, "--name", "clinics", "--access", "nobody")
     refused = await command(exports, *words)
     assert refused.exit_code == 1
     assert "There is no layer 'clinics'" in refused.output
-    await command(dataset, "publish", "clinics")
+    await command(layer, "access", "clinics", "public")
     told = await command(exports, *words)
     assert told.stdout == f"{out}: 10 tiles, {out.stat().st_size} bytes\n"
     with out.open("rb") as file:
