@@ -1,0 +1,344 @@
+"""The conversation as a function: any order, one question at a time, commands at any time."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from clients.channels.channel import Attached
+from clients.conversation import catalogues, commands
+from clients.conversation.state import (
+    City,
+    Done,
+    Draft,
+    Event,
+    File,
+    Filed,
+    Heard,
+    LookUp,
+    Offer,
+    Question,
+    Silent,
+    Spot,
+    State,
+    Tell,
+)
+from clients.conversation.step import step
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOLE = Offer("HOLE", "Pothole", "Roads")
+TREE = Offer(
+    "TREE", "Tree", "Parks", (Question("KIND", "Which?", (("L", "Leans"), ("D", "Dead"))),)
+)
+CITY = City(
+    "city.test",
+    "Testville",
+    ("en", "af", "xh"),
+    (HOLE, TREE, Offer("OTHER", "Other", "Other"), Offer("SIGN", "Sign", "Roads")),
+    "0860 103 089",
+    "107",
+)
+PIN = Spot("Main Road", -33.9, 18.6)
+PHOTO = Attached("https://example.org/1", "image/jpeg")
+WORDS = Heard(NOW, "a deep hole in the road", guesses=(("HOLE", 0.95),))
+PLACE = Heard(NOW, spot=PIN)
+PICTURE = Heard(NOW, photos=(PHOTO,))
+FILES = yaml.safe_load((catalogues._FOLDER.parent / "commands.yaml").read_text())
+
+
+START = State()
+
+
+def talk(*events: Event, state: State = START, city: City = CITY) -> tuple[State, list[str]]:
+    """Where a conversation stands after some events, and the keys of all that was said."""
+    said: list[str] = []
+    for event in events:
+        turn = step(state, event, city)
+        state = turn.state
+        said += [reply.key for reply in turn.replies]
+    return state, said
+
+
+def hear(text: str, **more: object) -> Heard:
+    return replace(Heard(NOW, text), **more)
+
+
+def filed(state: State, outcome: str = "filed") -> Done:
+    assert state.errand is not None
+    return Done(state.errand.key, outcome, NOW, "7K2M-Q4XZ", "Pothole")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([WORDS, PLACE, PICTURE])))
+def test_description_photo_and_place_come_in_any_order(order: tuple[Heard, ...]) -> None:
+    state, said = talk(*order)
+    assert state.asked == "confirm"
+    assert said[-1] == "confirm_photos"
+    state, _ = talk(hear("1"), state=state)
+    assert isinstance(state.errand, File)
+    assert state.errand.draft.description == "a deep hole in the road"
+    assert state.errand.draft.spot == PIN
+    assert state.errand.draft.photos == (PHOTO,)
+    assert state.errand.draft.service_code == "HOLE"
+
+
+def test_who_answers_nothing_has_a_report_all_the_same() -> None:
+    state, _ = talk(WORDS, PLACE)
+    unmoved, _ = talk(Silent(state.turn - 1, NOW), state=state)
+    assert unmoved.errand is None
+    state, _ = talk(Silent(state.turn, NOW), state=state)
+    assert isinstance(state.errand, File)
+
+
+def test_a_late_yes_changes_nothing_and_a_late_no_takes_it_back() -> None:
+    state, _ = talk(WORDS, PLACE)
+    state, _ = talk(Silent(state.turn, NOW), state=state)
+    state, said = talk(filed(state), state=state)
+    assert said == ["filed"]
+    late, said = talk(hear("1"), state=state)
+    assert (late.errand, said) == (None, ["welcome"])
+    state, _ = talk(hear("2"), state=state)
+    assert isinstance(state.errand, Tell)
+    assert state.errand.status == "cancelled"
+    state, said = talk(filed(state, "told"), state=state)
+    assert said == ["withdrawn", "which_group"]
+    assert state.draft.description == "a deep hole in the road"
+    assert state.draft.insists
+
+
+def test_of_several_faults_each_is_a_report() -> None:
+    state, _ = talk(WORDS, PLACE, hear("yes"))
+    state, _ = talk(filed(state), state=state)
+    state, _ = talk(hear("a tree fell over", guesses=(("TREE", 0.9),)), state=state)
+    assert state.asked == "question"
+    state, _ = talk(hear("2"), replace(PLACE, spot=Spot("Park")), hear("ewe"), state=state)
+    assert isinstance(state.errand, File)
+    assert state.errand.draft.answers == (("KIND", "D"),)
+    assert state.errand.draft.words == ("a tree fell over",)
+    assert [each.reference for each in state.filed] == ["7K2M-Q4XZ"]
+
+
+def test_photos_that_come_late_belong_to_what_was_filed() -> None:
+    state, _ = talk(WORDS, PLACE, hear("yes"))
+    state, _ = talk(filed(state), PICTURE, state=state)
+    assert isinstance(state.errand, Tell)
+    assert state.errand.photos == (PHOTO,)
+
+
+def test_what_may_be_several_services_is_asked() -> None:
+    unsure = (("SIGN", 0.4), ("HOLE", 0.3), ("TREE", 0.05))
+    state, said = talk(hear("something", guesses=unsure))
+    assert said == ["greeting", "which_service"]
+    assert state.options == ("SIGN", "HOLE", "other")
+    picked, _ = talk(hear("2."), state=state)
+    assert picked.draft.service_code == "HOLE"
+    menu, said = talk(hear("3"), state=state)
+    assert said == ["which_group"]
+    assert menu.options == ("Roads", "Parks", "Other")
+    roads, _ = talk(hear("1"), state=menu)
+    assert roads.options == ("HOLE", "SIGN", "other")
+
+
+def test_a_place_of_several_is_asked_never_guessed() -> None:
+    spots = (Spot("Main Road, Claremont"), Spot("Main Road, Diep River"))
+    state, _ = talk(WORDS)
+    state, said = talk(hear("Main Road", spots=spots), state=state)
+    assert said == ["which_place"]
+    state, _ = talk(hear("2"), state=state)
+    assert state.draft.spot == spots[1]
+    assert state.draft.words == WORDS.text.splitlines() or state.draft.words == (WORDS.text,)
+
+
+def test_a_place_in_words_is_taken_as_it_was_written() -> None:
+    state, said = talk(WORDS, hear("behind the clinic in Site C"))
+    assert said[-1] == "confirm"
+    assert state.draft.spot == Spot("behind the clinic in Site C")
+
+
+def test_a_place_outside_is_asked_again() -> None:
+    state, _ = talk(WORDS, PLACE, hear("yes"))
+    state, said = talk(filed(state, "outside"), state=state)
+    assert (state.asked, said) == ("place", ["outside"])
+    assert state.draft.description == WORDS.text
+
+
+def test_who_joins_a_known_report_can_insist() -> None:
+    state, _ = talk(WORDS, PLACE, hear("yes"))
+    state, said = talk(filed(state, "joined"), state=state)
+    assert said == ["joined"]
+    same, said = talk(hear("1"), state=state)
+    assert (same.errand, said) == (None, ["welcome"])
+    state, _ = talk(hear("2"), state=state)
+    assert isinstance(state.errand, File)
+    assert state.errand.draft.insists
+
+
+def test_a_reply_to_an_old_message_continues_its_request() -> None:
+    old = Filed("AAAA-2222", "city.test", "Pothole", NOW - timedelta(days=3))
+    state, _ = talk(hear("it is getting worse", about=old, photos=(PHOTO,)))
+    assert state.errand == Tell(
+        "1", "city.test", "AAAA-2222", "unchanged", "it is getting worse", (PHOTO,)
+    )
+    for said in ("Not fixed!", "nog stukkend", "akulungisiwe"):
+        state, _ = talk(hear(said, about=old))
+        assert isinstance(state.errand, Tell)
+        assert state.errand.status == "reopen"
+    state, _ = talk(Heard(NOW, choice="not_fixed", about=old))
+    assert isinstance(state.errand, Tell)
+
+
+def test_an_answer_by_button_beats_what_it_replies_to() -> None:
+    state, _ = talk(WORDS, PLACE)
+    old = Filed("AAAA-2222", "city.test", "Pothole", NOW)
+    state, _ = talk(Heard(NOW, "Yes", choice="yes", about=old), state=state)
+    assert isinstance(state.errand, File)
+
+
+def test_after_a_day_everything_begins_anew() -> None:
+    state, _ = talk(WORDS)
+    state, said = talk(replace(PLACE, at=NOW + timedelta(hours=25)), state=state)
+    assert said == ["describe"]
+    assert state.draft.words == ()
+
+
+def test_danger_comes_first() -> None:
+    _, said = talk(hear("a cable is lying in the water", is_danger=True))
+    assert said[:2] == ["danger", "greeting"]
+
+
+def test_a_number_that_serves_several_cities_asks_which() -> None:
+    shared = replace(CITY, shared_by=(("a.test", "A"), ("b.test", "B")))
+    state, said = talk(WORDS, city=shared)
+    assert said[-1] == "which_city"
+    state, said = talk(hear("2"), state=state, city=shared)
+    assert state.draft.city == "b.test"
+    state, said = talk(WORDS, replace(PLACE, city="a.test"), city=shared)
+    assert (state.draft.city, said[-1]) == ("a.test", "confirm")
+
+
+def test_a_pin_without_words_is_asked_what_is_there_and_silence_files_nothing() -> None:
+    state, said = talk(PLACE)
+    assert said == ["greeting", "describe"]
+    state, _ = talk(Silent(state.turn, NOW), state=state)
+    assert state.errand is None
+
+
+def test_what_nobody_names_goes_to_the_catch_all_in_the_end() -> None:
+    state, _ = talk(hear("things are bad"), PLACE)
+    assert state.asked == "group"
+    state, _ = talk(Silent(state.turn, NOW), state=state)
+    assert isinstance(state.errand, File)
+    assert state.errand.draft.service_code == "OTHER"
+
+
+SAYINGS = [
+    (name, language, word)
+    for name, languages in FILES.items()
+    for language, words in languages.items()
+    for word in words
+]
+STATES = {
+    "new": State(),
+    "described": talk(WORDS)[0],
+    "complete": talk(WORDS, PLACE)[0],
+    "asked": talk(hear("thing", guesses=(("SIGN", 0.4), ("HOLE", 0.3))))[0],
+    "filed": talk(
+        filed(talk(WORDS, PLACE, hear("yes"))[0]), state=talk(WORDS, PLACE, hear("yes"))[0]
+    )[0],
+}
+ANSWERS = {
+    "stop": "stopped",
+    "start": "started",
+    "help": "help",
+    "human": "human",
+    "language": "language",
+    "thanks": "welcome",
+}
+
+
+@pytest.mark.parametrize("where", STATES)
+def test_commands_are_understood_in_every_state_and_language(where: str) -> None:
+    state = STATES[where]
+    for name, language, word in SAYINGS:
+        meant = commands.find(word.upper())
+        assert meant is not None, word
+        after = step(state, hear(word), CITY)
+        said = [reply.key for reply in after.replies]
+        if meant.name in ANSWERS:
+            assert ANSWERS[meant.name] in said, (name, language, word)
+        if name == "stop":
+            assert after.state.stopped
+            assert (said, after.state.errand) == (["stopped"], None)
+            assert after.state.filed == state.filed
+        if name == "cancel":
+            assert after.state.draft == Draft()
+
+
+def test_status_by_reference_and_of_the_last() -> None:
+    state, _ = talk(hear("status 7k2m q4xz"))
+    assert state.errand == LookUp("1", "city.test", "7K2M-Q4XZ")
+    _, said = talk(hear("isimo"))
+    assert said[-1] == "status_of_what"
+    state, _ = talk(hear("stand"), state=STATES["filed"])
+    assert isinstance(state.errand, LookUp)
+    state, said = talk(Done(state.errand.key, "found", NOW, "X", "Y", "fixed"), state=state)
+    assert said == ["status"]
+    _, said = talk(hear("7K2M-Q4XZ"), Done("1", "unknown", NOW, "7K2M-Q4XZ"))
+    assert said[-1] == "unknown"
+
+
+texts = st.one_of(
+    st.sampled_from([word for _, _, word in SAYINGS]),
+    st.sampled_from(["1", "2", "9", "", "water everywhere", "STATUS 7K2M-Q4XZ", "{x}", "\t"]),
+    st.text(max_size=30),
+)
+guesses = st.lists(
+    st.tuples(st.sampled_from(["HOLE", "TREE", "GONE"]), st.floats(0, 1)), max_size=3
+).map(tuple)
+spots = st.builds(Spot, st.text(max_size=5), st.none() | st.floats(-90, 90), st.floats(-180, 180))
+heards = st.builds(
+    Heard,
+    st.integers(0, 72).map(lambda hours: NOW + timedelta(hours=hours)),
+    texts,
+    st.none() | spots,
+    st.lists(st.just(PHOTO), max_size=2).map(tuple),
+    st.booleans(),
+    st.none() | st.sampled_from(["yes", "no", "HOLE", "not_fixed", "junk"]),
+    st.none() | st.just(Filed("AAAA-2222", "city.test", "Pothole", NOW)),
+    st.none() | st.sampled_from(["en", "zu", "ve", "other"]),
+    guesses,
+    st.lists(spots, max_size=3).map(tuple),
+    st.booleans(),
+)
+outcomes = st.sampled_from(["filed", "joined", "refused", "outside", "told", "found", "unknown"])
+dones = st.builds(Done, st.integers(0, 9).map(str), outcomes, st.just(NOW), st.just("7K2M-Q4XZ"))
+silents = st.builds(Silent, st.integers(0, 9), st.just(NOW))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(heards, heards, dones, silents), max_size=12))
+def test_whatever_is_sent_the_conversation_makes_sense(events: list[Event]) -> None:
+    state = State()
+    for event in events:
+        if isinstance(event, Done) and state.errand:
+            event = replace(event, key=state.errand.key)
+        if isinstance(event, Silent):
+            event = replace(event, turn=state.turn)
+        waiting = state.errand
+        turn = step(state, event, CITY)
+        said = catalogues.say(turn.state.language, turn.replies, {"link": ""})
+        questions = [reply for reply in turn.replies if reply.choices]
+        assert len(questions) <= 1, "one question at a time"
+        assert not questions or questions[0] is turn.replies[-1]
+        assert said.text or not turn.replies
+        assert turn.state.serial >= state.serial
+        if isinstance(event, Heard):
+            assert turn.replies or turn.state.errand, "nobody is left without an answer"
+        if isinstance(turn.state.errand, File) and turn.state.errand != waiting:
+            draft = turn.state.errand.draft
+            assert draft.service_code
+            assert draft.spot is not None
+        state = turn.state
