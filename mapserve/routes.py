@@ -3,7 +3,9 @@
 from litestar.types import ControllerRouterHandler
 
 from mapserve import directory, hex_routes, live_routes, places, style_routes, tiles
+from mapserve.admin import routes as admin
 from mapserve.ogcapi import routes as ogcapi
+from mapserve.wms import routes as wms
 
 routes: list[ControllerRouterHandler] = [
     *directory.routes,
@@ -13,4 +15,6 @@ routes: list[ControllerRouterHandler] = [
     *places.routes,
     *style_routes.routes,
     *ogcapi.routes,
+    *admin.routes,
+    *wms.routes,
 ]

@@ -1,8 +1,7 @@
 """Vector tiles over HTTP, and the TileJSON that tells a map where they are."""
 
-import asyncio
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -22,6 +21,7 @@ from mapserve.drawing import Tile
 from mapserve.encodings import IDENTITY, choose
 from mapserve.filters import PARAMETERS, read
 from mapserve.layers import find_all
+from mapserve.waiting import while_waited_for
 from open311 import accounts, jurisdictions
 from open311.context import Context
 from open311.errors import NotFound
@@ -69,7 +69,7 @@ async def serve(
     account = await accounts.identify(request, context)
     found = await find_all(context, city, layers, account)
     making = atlas.tile(city, found, tile, selection, address)
-    entry = await _while_waited_for(request.receive, making)
+    entry = await while_waited_for(request.receive, making)
     status, headers, body = _told(entry, request.headers.get)
     return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
@@ -79,24 +79,6 @@ def _read_tile(z: str, x: str, y: str) -> Tile:
     if extension not in ("mvt", "pbf") or not all(_NUMBER.fullmatch(n) for n in (z, x, stem)):
         raise NotFound("Tiles are at {z}/{x}/{y}.mvt or .pbf, in whole numbers.")
     return Tile(int(z), int(x), int(stem))
-
-
-async def _while_waited_for(receive: Receive, making: Coroutine[Any, Any, Entry]) -> Entry:
-    """What is made, unless the client goes away first: then the work on it stops."""
-    work, gone = asyncio.create_task(making), asyncio.create_task(_gone(receive))
-    try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            raise NotFound("The client has gone.")
-        return work.result()
-    finally:
-        gone.cancel()
-        work.cancel()
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _told(entry: Entry, header: Callable[[str], str | None]) -> tuple[int, dict[str, str], bytes]:

@@ -44,6 +44,10 @@ class Frame(Struct, frozen=True):
         )
         return box_from(around, self.crs, in_xy=True)
 
+    def exact_box(self) -> Box:
+        """What it shows, in degrees. Raises BadInput."""
+        return box_from(self.corners, self.crs, in_xy=True)
+
     def zoom(self) -> float:
         """The zoom at which a web map shows it as large: styles are written by zooms."""
         return math.log2(360 / (_TILE_PIXELS * self.degrees_a_pixel() * self.ratio))

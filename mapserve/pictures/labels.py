@@ -9,7 +9,7 @@ from mapserve.glyphs import FILE
 from mapserve.pictures.expressions import label
 from mapserve.pictures.looks import Look
 
-_TYPEFACE = skia.Typeface.MakeFromFile(str(FILE))
+TYPEFACE = skia.Typeface.MakeFromFile(str(FILE))
 _PADDING = 2.0
 
 
@@ -36,7 +36,7 @@ class Labels:
     def add(self, look: Look, places: NDArray[np.float64]) -> None:
         """Want a name at each place."""
         text = label(look.layer["layout"]["text-field"], look.scope).strip()
-        font = skia.Font(_TYPEFACE, float(look.value("text-size", 16)) * self._ratio)
+        font = skia.Font(TYPEFACE, float(look.value("text-size", 16)) * self._ratio)
         font.setSubpixel(True)
         ink, halo = (
             look.colour(name, "text-opacity", otherwise)
