@@ -10,6 +10,9 @@ from open311 import reporters, secrets
 from open311.reporters import Contact
 from open311.settings import Settings
 
+Connection = AsyncConnection
+"""A transaction, for those who only hand it on."""
+
 _OPEN = text("""
 insert into conversation (jurisdiction_id, conversation_id, channel)
 values (:jurisdiction_id, :conversation_id, :channel)
@@ -42,6 +45,10 @@ set paced_until = greatest(paced_until, now()) + make_interval(secs => :seconds)
 where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
     and paced_until < now() + make_interval(secs => :ahead)
 returning 1
+""")
+_SILENCE = text("""
+update conversation set stopped_at = coalesce(stopped_at, now())
+where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
 """)
 _OF = text("""
 select conversation_id from conversation
@@ -158,6 +165,12 @@ async def pace(
     names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
     pace = {"seconds": seconds, "ahead": seconds * burst}
     return (await connection.execute(_PACE, names | pace)).first() is not None
+
+
+async def silence(connection: AsyncConnection, jurisdiction_id: str, conversation_id: str) -> None:
+    """Note that the citizen wants to hear nothing, as the provider told."""
+    names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
+    await connection.execute(_SILENCE, names)
 
 
 async def erase(connection: AsyncConnection, jurisdiction_id: str, reporter_id: str) -> list[str]:

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
-from litestar import HttpMethod, Request, Response, Router, post, route
+from litestar import HttpMethod, Litestar, Request, Response, Router, post, route
 from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 from litestar.response import Stream
 
@@ -22,6 +23,7 @@ from open311 import (
     jurisdictions,
     presentation,
     rates,
+    responses,
     search,
     services,
     submission,
@@ -31,7 +33,7 @@ from open311 import (
 )
 from open311.codecs import each_format
 from open311.context import Context
-from open311.errors import BadInput
+from open311.errors import BadInput, Problem
 from open311.extents import read_span
 from open311.forms import Fields, read_body, read_query
 from open311.jurisdictions import Jurisdiction
@@ -302,3 +304,19 @@ routes = [
     Router("/open311/v2", route_handlers=_V2, dependencies=_DEPENDENCIES),
     Router("/open311/{base:str}/v2", route_handlers=_V2, dependencies=_DEPENDENCIES),
 ]
+
+
+def alone(context: Context) -> Litestar:
+    """The API by itself, for programs in the same process: they need no network to call it."""
+    return Litestar(
+        route_handlers=routes,
+        dependencies={"context": Provide(lambda: context, sync_to_thread=False, use_cache=True)},
+        exception_handlers={
+            Problem: responses.tell_problem,
+            HTTPException: responses.tell_http_error,
+            Exception: responses.tell_failure,
+        },
+        request_max_body_size=context.settings.max_upload_bytes,
+        openapi_config=None,
+        logging_config=None,
+    )

@@ -38,6 +38,10 @@ class JurisdictionSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["reject", "accept"],
         Meta(description="What becomes of a report whose point lies outside the boundary."),
     ] = "reject"
+    emergency: Annotated[
+        str,
+        Meta(description="Whom a citizen in danger is told to call: `112`, or several numbers."),
+    ] = "112"
     hex_minimum: Annotated[
         int,
         Meta(

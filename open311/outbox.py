@@ -29,11 +29,17 @@ where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
     and state in ('waiting', 'held', 'trying')
 order by number
 """)
+# One worker at a time sends in a conversation: in order, and none twice.
+_ALONE = text("select pg_try_advisory_xact_lock(hashtextextended('send ' || :conversation_id, 0))")
 _TRY = text("""
 update outbound set state = 'trying'
 where jurisdiction_id = :jurisdiction_id and outbound_id = :outbound_id
     and state in ('waiting', 'held', 'trying')
 returning outbound_id
+""")
+_UNTRY = text("""
+update outbound set state = 'waiting'
+where jurisdiction_id = :jurisdiction_id and outbound_id = :outbound_id and state = 'trying'
 """)
 _HOLD = text("""
 update outbound set state = 'held', error = :error
@@ -133,10 +139,22 @@ async def waiting(
     ]
 
 
+async def alone(connection: AsyncConnection, conversation_id: str) -> bool:
+    """Whether nobody else sends in this conversation, until the transaction ends."""
+    found = await connection.execute(_ALONE, {"conversation_id": conversation_id})
+    return bool(found.scalar_one())
+
+
 async def trying(connection: AsyncConnection, jurisdiction_id: str, outbound_id: str) -> bool:
     """Note that a message is being sent; False when it needs no sending any more."""
     names = {"jurisdiction_id": jurisdiction_id, "outbound_id": outbound_id}
     return (await connection.execute(_TRY, names)).first() is not None
+
+
+async def untried(connection: AsyncConnection, jurisdiction_id: str, outbound_id: str) -> None:
+    """Note that the provider certainly does not have a message that was tried."""
+    names = {"jurisdiction_id": jurisdiction_id, "outbound_id": outbound_id}
+    await connection.execute(_UNTRY, names)
 
 
 async def hold(

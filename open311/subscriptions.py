@@ -13,6 +13,11 @@ select jurisdiction_id, service_request_id, :home, :conversation_id from service
 where jurisdiction_id = :jurisdiction_id and service_request_id = :service_request_id
 on conflict do nothing
 """)
+_LEAVE = text("""
+delete from subscription
+where jurisdiction_id = :jurisdiction_id and service_request_id = :service_request_id
+    and home = :home and conversation_id = :conversation_id
+""")
 _LIST = text("""
 select home, conversation_id from subscription
 where jurisdiction_id = :jurisdiction_id and service_request_id = :service_request_id
@@ -49,6 +54,15 @@ async def follow(
     names = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
     names |= {"home": who.home, "conversation_id": who.conversation_id}
     await connection.execute(_FOLLOW, names)
+
+
+async def leave(
+    connection: AsyncConnection, jurisdiction_id: str, service_request_id: str, who: Follower
+) -> None:
+    """Let a conversation hear no more of a request."""
+    names = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
+    names |= {"home": who.home, "conversation_id": who.conversation_id}
+    await connection.execute(_LEAVE, names)
 
 
 async def followers(

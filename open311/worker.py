@@ -11,8 +11,21 @@ from redis.asyncio import Redis
 from saq import Status
 from saq.queue.redis import RedisQueue
 
+from clients.conversation import errands, notices, photos, sending, turns
+from clients.conversation.desk import Desk
 from mapserve import recount, rollups
-from open311 import connections, events, housekeeping, remote_media, tasks, tokens
+from open311 import (
+    connections,
+    erasure,
+    events,
+    housekeeping,
+    inbox,
+    outbox,
+    remote_media,
+    subscriptions,
+    tasks,
+    tokens,
+)
 from open311.context import Context
 from open311.settings import Settings
 from open311.tasks import Handler
@@ -27,7 +40,14 @@ Handlers = Mapping[str, Handler]
 
 def handlers(context: Context) -> Handlers:
     """What is done for each kind of task."""
+    desk = Desk(context)
     return {
+        inbox.KIND: partial(turns.go_on, desk),
+        turns.SILENT_KIND: partial(turns.keep_silence, desk),
+        outbox.KIND: partial(sending.send, desk),
+        subscriptions.KIND: partial(notices.tell, desk),
+        errands.PHOTO_KIND: partial(photos.bring, desk),
+        erasure.PROVIDER_KIND: partial(photos.erase, desk),
         "token.issue": partial(tokens.issue, context.db),
         "media.copy": partial(remote_media.copy, context),
         rollups.REBUILD: lambda city, _payload: recount.rebuild(context.db, city),

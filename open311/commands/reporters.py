@@ -2,7 +2,7 @@
 
 import click
 
-from open311 import reporters
+from open311 import erasure, reporters
 from open311.commands.installation import ACTOR, Installation, of_jurisdiction, work_in
 from open311.db import Database
 from open311.reporters import Contact
@@ -30,6 +30,6 @@ def erase_reporter(
         wanted = Contact(email=email, phone=phone)
         async with db.begin(jurisdiction_id) as connection:
             found = await reporters.find_by(connection, settings, jurisdiction_id, wanted)
-        return sum([await reporters.erase(db, jurisdiction_id, each, ACTOR) for each in found])
+        return sum([await erasure.erase(db, jurisdiction_id, each, ACTOR) for each in found])
 
     click.echo(f"{work_in(installation, named, work)} entries erased")

@@ -1,47 +1,23 @@
 """A city with numbers of its own, and calls as the message provider signs and sends them."""
 
-import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import msgspec
 import pytest
-from twilio.request_validator import RequestValidator
 
+from open311 import connections
 from open311.app import create_app
 from open311.settings import Settings
-
-ACCOUNT, TOKEN = "AC" + "0" * 32, "a token of the tests"
-PUBLIC_URL = "https://reports.example.org"
-CITIZEN = "+27825550101"
+from open311.worker import handlers
+from tests.whatsapp import provider as provider_of_ours
+from tests.whatsapp.citizens import World
+from tests.whatsapp.messages import ACCOUNT, PUBLIC_URL, TOKEN, ours, sign
+from tests.whatsapp.provider import Provider
 
 Post = Callable[..., Any]
-
-
-def ours(city: str) -> str:
-    """The number of a test's city."""
-    return "+2710" + str(int(city[:12], 16) % 10_000_000).zfill(7)
-
-
-def form(city: str, text: str = "", sender: str = CITIZEN, **more: str) -> dict[str, str]:
-    """What the provider sends of a message."""
-    sid = "SM" + secrets.token_hex(16)
-    named = {"MessageSid": sid, "SmsMessageSid": sid, "AccountSid": ACCOUNT}
-    addresses = {"From": f"whatsapp:{sender}", "To": f"whatsapp:{ours(city)}"}
-    rest = {"Body": text, "NumMedia": "0", "SmsStatus": "received", "ProfileName": "Thandi"}
-    return named | addresses | rest | {"WaId": sender.lstrip("+")} | more
-
-
-def sign(path: str, fields: dict[str, str], algorithm: str | None = None) -> dict[str, str]:
-    """The headers with which the provider signs a form."""
-    url = f"{PUBLIC_URL}{path}"
-    signature = RequestValidator(TOKEN).compute_signature(url, fields, algorithm)
-    how = {"X-Twilio-Webhooks-Signature-Settings": f"key=k1,algorithm={algorithm}"}
-    headers = {"X-Twilio-Signature": signature}
-    headers["Content-Type"] = "application/x-www-form-urlencoded"
-    return headers | (how if algorithm else {})
 
 
 @pytest.fixture
@@ -78,3 +54,23 @@ def post(hooks: httpx.AsyncClient) -> Post:
         return await hooks.post(path, content=body, headers=sign(path, fields))
 
     return send
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """The message provider."""
+    with provider_of_ours.serving(ACCOUNT, TOKEN) as made:
+        yield made
+
+
+@pytest.fixture
+async def world(messaging: Settings, provider: Provider, city: str) -> AsyncIterator[World]:
+    """The whole: server and worker with the provider between them and a citizen."""
+    settings = msgspec.structs.replace(messaging, twilio_api_url=provider.url)
+    app = create_app(settings)
+    context = connections.open_context(settings)
+    async with app.lifespan():
+        transport = httpx.ASGITransport(app, client=("203.0.113.9", 50000))
+        async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as hooks:
+            yield World(hooks, context, handlers(context), provider, city)
+    await connections.close_context(context)

@@ -13,7 +13,8 @@ from open311.app import create_app
 from open311.db import Database
 from open311.outbox import Said
 from open311.settings import Settings, SettingsError, from_environment
-from tests.whatsapp.conftest import ACCOUNT, PUBLIC_URL, TOKEN, Post, form, ours, sign
+from tests.whatsapp.conftest import Post
+from tests.whatsapp.messages import ACCOUNT, PUBLIC_URL, TOKEN, form, ours, sign
 
 pytestmark = pytest.mark.anyio
 

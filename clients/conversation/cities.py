@@ -1,0 +1,62 @@
+"""What conversations know of a city: its services and their questions, by its public API."""
+
+import time
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from clients.conversation.state import City, Offer, Question
+from clients.georeport import GeoReport
+from open311 import jurisdictions, wire
+from open311.context import Context
+
+_REMEMBERED_SECONDS = 30.0
+
+
+class Cities:
+    """Cities by their ids, looked up again now and then."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[str, tuple[float, City]] = {}
+
+    async def find(self, jurisdiction_id: str, desk: GeoReport) -> City:
+        """A city. Raises NotFound, and what the desk raises."""
+        until, city = self._known.get(jurisdiction_id, (0.0, None))
+        if city is None or until < time.monotonic():
+            city = await self._read(jurisdiction_id, desk)
+            self._known[jurisdiction_id] = time.monotonic() + _REMEMBERED_SECONDS, city
+        return city
+
+    async def sharing(self, city: City, served: tuple[str, ...]) -> City:
+        """The city as it is for a number that several share."""
+        if len(served) < 2:
+            return city
+        named = [await jurisdictions.find(self._context.db, each) for each in served]
+        return replace(city, shared_by=tuple((each.jurisdiction_id, each.name) for each in named))
+
+    async def _read(self, jurisdiction_id: str, desk: GeoReport) -> City:
+        known = await jurisdictions.find(self._context.db, jurisdiction_id)
+        offers = [await _offer(service, desk) for service in await desk.services()]
+        return City(
+            jurisdiction_id=known.jurisdiction_id,
+            name=known.name,
+            languages=tuple(known.languages) or ("en",),
+            offers=tuple(offers),
+            contact=known.contact,
+            emergency=known.settings.emergency,
+        )
+
+
+async def _offer(service: wire.Service, desk: GeoReport) -> Offer:
+    questions: list[Question] = []
+    if service.metadata:
+        asked = (await desk.definition(service.service_code)).attributes
+        questions = [_question(each) for each in asked if each.variable and each.required]
+    return Offer(service.service_code, service.service_name, service.group, tuple(questions))
+
+
+def _question(attribute: wire.Attribute) -> Question:
+    values = () if attribute.values is UNSET else attribute.values
+    choices = tuple((value.key, value.name) for value in values)
+    return Question(attribute.code, attribute.description, choices)

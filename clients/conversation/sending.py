@@ -1,0 +1,152 @@
+"""Send what is to be said: in order, once, no faster than allowed, and only when it is allowed.
+
+That a message is being tried is written before, so whoever finds it so asks the provider whether
+it has it already.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from clients.channels.channel import Addressed, Channel
+from clients.channels.provider import Declined, Unreachable
+from clients.channels.registry import CHANNELS, numbers, template
+from clients.conversation.desk import Desk
+from open311 import conversations, dates, outbox
+from open311.conversations import Connection, Standing
+from open311.outbox import Waiting
+from open311.tasks import Later
+
+_BURST = 10
+_RECIPIENT_SECONDS = 6.0
+_GIVEN_UP = timedelta(hours=24)
+_LONGEST_PAUSE = 600.0
+# Twilio's dictionary of errors: outside the window; the recipient opted out; too many at a time.
+_WINDOW, _OPTED_OUT, _TOO_MANY = 63016, 21610, (63018, 20429, 14107)
+_CLOSED = "the day to answer is over"
+
+
+class _Mail(Struct, frozen=True):
+    """A message on its way."""
+
+    desk: Desk
+    home: str
+    standing: Standing
+    message: Waiting
+    channel: Channel
+
+
+async def send(desk: Desk, home: str, payload: dict[str, Any]) -> None:
+    """Task `messages.send`: send all that waits in a conversation. Raises Later."""
+    conversation_id = payload["conversation_id"]
+    while await _send_next(desk, home, conversation_id):
+        pass
+
+
+async def _send_next(desk: Desk, home: str, conversation_id: str) -> bool:
+    """Send one message; False when none is left that may be sent."""
+    async with desk.context.db.begin(home) as alone:
+        if not await outbox.alone(alone, conversation_id):
+            raise Later(1.0)
+        async with desk.context.db.begin(home) as connection:
+            mail = await _choose(desk, connection, home, conversation_id)
+        if mail is None:
+            return False
+        await _deliver(mail)
+    return True
+
+
+async def _choose(
+    desk: Desk, connection: Connection, home: str, conversation_id: str
+) -> _Mail | None:
+    """The next message, marked as being tried; what may not be sent now is held back."""
+    settings = desk.context.settings
+    standing = await conversations.take(connection, settings, home, conversation_id)
+    if standing is None or standing.contact is None:
+        return None
+    channel = CHANNELS[standing.channel]
+    for message in await outbox.waiting(connection, settings, home, conversation_id):
+        mail = _Mail(desk, home, standing, message, channel)
+        if not _is_open(mail) and _template(mail) is None:
+            await outbox.hold(connection, home, message.outbound_id, _CLOSED)
+            continue
+        if not await conversations.pace(
+            connection, home, conversation_id, _RECIPIENT_SECONDS, _BURST
+        ):
+            raise Later(_RECIPIENT_SECONDS)
+        await outbox.trying(connection, home, message.outbound_id)
+        return mail
+    return None
+
+
+def _is_open(mail: _Mail) -> bool:
+    window = mail.channel.window
+    return window is None or dates.now() - mail.standing.heard_at < window
+
+
+def _template(mail: _Mail) -> str | None:
+    """The template of a message, where one is needed or has buttons."""
+    message, settings = mail.message, mail.desk.context.settings
+    if not message.kind or mail.channel.window is None:
+        return None
+    if _is_open(mail) and not message.said.choices:
+        return None
+    return template(settings, message.kind, message.said.language)
+
+
+def _parameters(mail: _Mail) -> dict[str, str]:
+    settings, channel, contact = mail.desk.context.settings, mail.channel, mail.standing.contact
+    served = numbers(settings, channel.name).items()
+    ours = next((number for number, cities in served if cities[0] == mail.home), "")
+    callback = f"{settings.address}/{channel.name}/status?id={mail.message.outbound_id}"
+    theirs = (contact.phone or "") if contact else ""
+    return channel.write(Addressed(ours, theirs, mail.message.said, _template(mail), callback))
+
+
+async def _deliver(mail: _Mail) -> None:
+    """Send, and write what became of it. Raises Later when it must be tried again."""
+    parameters = _parameters(mail)
+    provider, message = mail.desk.provider, mail.message
+    try:
+        sid = None
+        if message.state == "trying":
+            sid = await provider.find(parameters, message.created_at)
+        sid = sid or await provider.send(parameters)
+    except Declined as declined:
+        await _decline(mail, declined.code)
+    except Unreachable as away:
+        await _postpone(mail, away)
+    else:
+        await _note(mail, sid, "sent")
+
+
+async def _decline(mail: _Mail, code: int) -> None:
+    if code in _TOO_MANY:
+        await _postpone(mail, Unreachable())
+    if code == _WINDOW:
+        async with mail.desk.context.db.begin(mail.home) as connection:
+            await outbox.hold(connection, mail.home, mail.message.outbound_id, str(code))
+        return
+    await _note(mail, None, "failed", str(code))
+    if code == _OPTED_OUT:
+        async with mail.desk.context.db.begin(mail.home) as connection:
+            await conversations.silence(connection, mail.home, mail.standing.conversation_id)
+
+
+async def _postpone(mail: _Mail, away: Unreachable) -> None:
+    """Try again later and later, for a day."""
+    age = dates.now() - mail.message.created_at
+    if age > _GIVEN_UP:
+        await _note(mail, None, "failed", "the provider was away")
+        return
+    if not away.is_unknown:
+        async with mail.desk.context.db.begin(mail.home) as connection:
+            await outbox.untried(connection, mail.home, mail.message.outbound_id)
+    raise Later(away.seconds or min(_LONGEST_PAUSE, 1.0 + age.total_seconds() / 2))
+
+
+async def _note(mail: _Mail, sid: str | None, state: str, error: str | None = None) -> None:
+    outbound_id = mail.message.outbound_id
+    async with mail.desk.context.db.begin(mail.home) as connection:
+        await outbox.follow(connection, mail.home, outbound_id, sid, state, error)
