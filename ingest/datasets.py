@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -53,13 +53,15 @@ _EMPTY = text("""
 delete from feature where jurisdiction_id = :jurisdiction_id and dataset = :dataset
 """)
 _THERE = text("""
-select features, bounds, geometry_type, fields, min_zoom, (
-    select coalesce(max(feature_id), 0) from feature f
-    where f.jurisdiction_id = :jurisdiction_id and f.dataset = :dataset
-) as last
-from dataset where jurisdiction_id = :jurisdiction_id and dataset = :dataset
+select features, bounds, geometry_type, fields, min_zoom from dataset
+where jurisdiction_id = :jurisdiction_id and dataset = :dataset
 for update
 """).columns(fields=JSONB)
+# by itself: in the statement that waits for the lock, it would not see what was waited for
+_LAST = text("""
+select coalesce(max(feature_id), 0) from feature
+where jurisdiction_id = :jurisdiction_id and dataset = :dataset
+""")
 _INSERT = text(Path(__file__).with_suffix(".sql").read_text())
 _DESCRIBE = text("""
 update dataset
@@ -120,6 +122,9 @@ class _Contents(Struct):
         self.min_zoom = min(self.min_zoom, first)
 
 
+Finish = Callable[[AsyncConnection, Outcome], Awaitable[None]]
+
+
 async def import_file(
     db: Database,
     settings: Settings,
@@ -129,8 +134,11 @@ async def import_file(
     mode: Mode = "replace",
     actor: str = "operator",
     progress: Progress = lambda _done, _size: None,
+    finish: Finish | None = None,
 ) -> Outcome:
     """Make a dataset of a file, put the file in the place of an older one, or append it to that.
+
+    `finish` is called in the transaction that makes it so.
 
     Everybody sees the older one until the whole of the new one is in. Raises BadInput for a file
     that cannot be read or holds nothing, TooLarge, and NotFound when there is nothing to append to.
@@ -150,6 +158,8 @@ async def import_file(
         await events.record(
             connection, jurisdiction_id, "dataset.imported", about.dataset, actor, after=after
         )
+        if finish is not None:
+            await finish(connection, outcome)
         # every process forgets the tiles that it drew; the last statement of a transaction
         await events.announce(connection, jurisdiction_id, None)
     return outcome
@@ -187,8 +197,9 @@ async def _begin(
     if row is None:
         raise NotFound(f"{names['jurisdiction_id']} has no layer {about.dataset!r} to append to.")
     _check_fields(row.fields, file.fields)
+    last = (await connection.execute(_LAST, names)).scalar_one()
     kinds, bounds = {row.geometry_type}, tuple(row.bounds)
-    return _Contents(row.fields, row.features, row.last, kinds, bounds, row.min_zoom)
+    return _Contents(row.fields, row.features, last, kinds, bounds, row.min_zoom)
 
 
 def _check_fields(there: Sequence[Mapping[str, str]], new: Mapping[str, str]) -> None:

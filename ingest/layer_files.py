@@ -26,6 +26,7 @@ from open311.errors import BadInput, TooLarge
 _PARQUET = (".parquet", ".geoparquet")
 _TYPES = (
     ("boolean", pa.types.is_boolean),
+    ("number", pa.types.is_uint64),  # of which some are no bigint
     ("integer", pa.types.is_integer),
     ("number", pa.types.is_floating),
     ("number", pa.types.is_decimal),
@@ -195,12 +196,19 @@ def _read(
     return Batch(
         numbers=(kept + done + 1).tolist(),
         shapes=shapes[kept],
-        properties=[msgspec.json.encode(row).decode() for row in values.to_pylist()]
-        if fields
-        else ["{}"] * len(kept),
+        properties=[_encoded(row) for row in values.to_pylist()] if fields else ["{}"] * len(kept),
         repaired=int(invalid[kept].sum()),
         left_out=len(shapes) - len(kept),
     )
+
+
+def _encoded(row: dict[str, Any]) -> str:
+    """Values as JSON, without the one character that PostgreSQL keeps in no text."""
+    encoded = msgspec.json.encode(row)
+    if b"\\u0000" in encoded:
+        clean = {k: v.replace("\0", "") if isinstance(v, str) else v for k, v in row.items()}
+        encoded = msgspec.json.encode(clean)
+    return encoded.decode()
 
 
 def _plain(batch: pa.RecordBatch, name: str) -> pa.Array:

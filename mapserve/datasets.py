@@ -104,6 +104,7 @@ def layer_of(dataset: Dataset) -> Layer:
         attribution=dataset.attribution,
         bounds=dataset.bounds,
         access="staff" if dataset.access == "staff" else "public",
+        looks=dataset.style,
         truncates=True,
         source=published.source(
             dataset.dataset,

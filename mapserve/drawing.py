@@ -1,7 +1,7 @@
 """What a layer is given to draw a tile, and what it gives back."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from msgspec import Struct
@@ -76,5 +76,7 @@ class Layer(Struct, frozen=True):
     """Whether its tiles have a layer `{name}_labels` of points at which names are written."""
     access: Access = "public"
     """Whom it is for: everybody, or accounts of the staff."""
+    looks: Sequence[Mapping[str, Any]] | None = None
+    """Layers of a MapLibre style that draw it, instead of what all of its kind get."""
     truncates: bool = False
     """Whether a tile may leave features out; then a layer `{name}_truncated` says how many."""

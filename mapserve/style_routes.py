@@ -44,14 +44,15 @@ async def get_style(
         raise NotFound(f"Styles are {', '.join(THEMES)} and each layer's, with .json at the end.")
     fields = await read_query(request, context.settings)
     account = await accounts.identify(request, context)
-    names = [each for each in styles.LOOKS if each in LAYERS]
+    layers = [LAYERS[each] for each in styles.LOOKS if each in LAYERS]
     if stem not in THEMES:
-        names = [layer.name for layer in await find_all(context, city, stem, account)]
+        layers = await find_all(context, city, stem, account)
     theme = THEMES[stem] if stem in THEMES else _theme(fields)
     scene = await atlas.scene(city, theme)
     server = context.settings.address
     tiles = f"{server}/maps/{city.jurisdiction_id}/tiles"
-    told = styles.style(scene, city.name, names, tiles, server)
+    names, own = [layer.name for layer in layers], styles.brought(layers)
+    told = styles.style(scene, city.name, names, tiles, server, own)
     return answer(request, msgspec.json.encode(told), "application/json")
 
 

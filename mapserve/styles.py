@@ -4,7 +4,7 @@ The format is the MapLibre style specification 8. What is used of it is what QGI
 colour of a fill by `step` or `interpolate`, so there is a layer for each class of hexagons.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from geo.cells import MAP_RESOLUTIONS
+from mapserve.drawing import Layer
 from mapserve.glyphs import FONT
 from mapserve.hex_tiles import MAX_ZOOM as HEX_ZOOM
 from mapserve.hex_tiles import resolution_at
@@ -58,15 +59,25 @@ def _neat(number: float) -> int:
 
 
 def style(
-    scene: Scene, title: str, names: Sequence[str], tiles: str, server: str
+    scene: Scene,
+    title: str,
+    names: Sequence[str],
+    tiles: str,
+    server: str,
+    own: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> dict[str, Any]:
-    """A MapLibre style of some layers, from below to above.
+    """A MapLibre style of some layers, from below to above; `own` are the looks that some bring.
 
     `tiles` is the address that layers' TileJSON lies under, `server` that of letters and icons.
     """
     theme = scene.theme
     background = {"id": "paper", "type": "background", "paint": {"background-color": theme.paper}}
-    looks = [layer for name in names for layer in _look(name, scene)]
+    brought = own or {}
+    looks = [
+        layer
+        for name in names
+        for layer in (brought[name] if name in brought else _look(name, scene))
+    ]
     if list(names) == ["requests"]:
         looks = _hexes(scene, "requests") + looks
     return {
@@ -78,6 +89,11 @@ def style(
         "sources": {name: {"type": "vector", "url": f"{tiles}/{name}.json"} for name in names},
         "layers": [background, *looks],
     }
+
+
+def brought(layers: Sequence[Layer]) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """The looks of those that bring their own."""
+    return {layer.name: layer.looks for layer in layers if layer.looks is not None}
 
 
 def _look(name: str, scene: Scene) -> list[StyleLayer]:

@@ -230,5 +230,32 @@ feature = Table(
     Index(None, "jurisdiction_id", "dataset", "place"),
 )
 
+layer_upload = Table(
+    "layer_upload",
+    metadata,
+    tenant(),
+    Column("upload_id", Text, primary_key=True),
+    Column("dataset", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("about", JSONB, nullable=False),
+    Column(
+        "source",
+        JSONB,
+        nullable=False,
+        comment="where the file lies in the media store, and how to read it",
+    ),
+    Column("actor", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("done", BigInteger, nullable=False, server_default=text("0")),
+    Column("size", BigInteger, comment="features of the file; null until it is open"),
+    Column("problem", Text),
+    Column("outcome", JSONB),
+    instant("created_at", now=True),
+    instant("finished_at", null=True),
+    CheckConstraint("mode in ('replace', 'append')", name="mode"),
+    CheckConstraint("state in ('waiting', 'running', 'done', 'failed')", name="state"),
+    Index(None, "jurisdiction_id", "created_at"),
+)
+
 SHARED = (jurisdiction, boundary, boundary_part, place, account, access_token)
 TENANT_TABLES = [table for table in metadata.sorted_tables if table not in SHARED]

@@ -13,6 +13,7 @@ from saq.queue.redis import RedisQueue
 
 from clients.conversation import errands, notices, photos, sending, turns
 from clients.conversation.desk import Desk
+from ingest import uploads
 from mapserve import recount, rollups
 from open311 import (
     connections,
@@ -50,6 +51,7 @@ def handlers(context: Context) -> Handlers:
         erasure.PROVIDER_KIND: partial(photos.erase, desk),
         "token.issue": partial(tokens.issue, context.db),
         "media.copy": partial(remote_media.copy, context),
+        uploads.KIND: partial(uploads.import_upload, context.db, context.settings, context.store),
         rollups.REBUILD: lambda city, _payload: recount.rebuild(context.db, city),
     }
 

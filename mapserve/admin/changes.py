@@ -36,8 +36,8 @@ class Changes(Struct, frozen=True, forbid_unknown_fields=True):
     keywords: Annotated[list[Words], Meta(max_length=50)] | UnsetType = UNSET
     access: Access | UnsetType = UNSET
     """Whom it is for: everybody, the staff, or nobody until it is published again."""
-    style: list[dict[str, Any]] | UnsetType | None = UNSET
-    """Layers of a MapLibre style, checked before; None for what all datasets get."""
+    style: dict[str, Any] | list[Any] | UnsetType | None = UNSET
+    """A MapLibre style or its layers, to be checked; None for what all datasets get."""
 
 
 async def change(

@@ -41,7 +41,8 @@ class Part(Struct, frozen=True):
 
 def looks_of(scene: Scene, layer: Layer) -> list[StyleLayer]:
     """The style layers of a layer, as web maps have them."""
-    looks: list[StyleLayer] = styles.style(scene, layer.title, [layer.name], "", "")["layers"]
+    own = styles.brought([layer])
+    looks: list[StyleLayer] = styles.style(scene, layer.title, [layer.name], "", "", own)["layers"]
     return [look for look in looks if look["type"] != "background"]
 
 

@@ -56,6 +56,8 @@ insert into outbound (jurisdiction_id, outbound_id, conversation_id, kind)
 values (:city, 'O1', 'C1', 'filed');
 insert into subscription (jurisdiction_id, service_request_id, home, conversation_id)
 values (:city, 'public', :city, 'C1');
+insert into layer_upload (jurisdiction_id, upload_id, dataset, mode, about, source, actor)
+values (:city, 'L1', 'clinics', 'replace', '{}', '{}', 'account:A');
 insert into hex_rollup values (:city, 8, '', '-infinity', 1, 1, 1, '')
 """
 

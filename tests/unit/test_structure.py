@@ -22,6 +22,7 @@ ALLOWED = {
         *("open311.jurisdictions", "open311.events", "open311.live", "open311.tasks"),
         *("open311.dates", "open311.forms", "open311.workflow", "open311.extents", "open311.etags"),
         *("open311.rates", "open311.geocoding", "open311.accounts", "open311.audit"),
+        "open311.identifiers",
     ),
     "ingest": (
         *("ingest", "geo", "clients.georeport"),

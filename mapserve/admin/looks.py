@@ -1,0 +1,72 @@
+"""Styles that analysts send for their layers: checked, and bound to the layer they are of."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mapserve.glyphs import FONT
+from mapserve.pictures import expressions
+from mapserve.pictures.painting import TYPES
+from open311.errors import BadInput
+
+_MOST_LAYERS = 50
+_PROPERTY = re.compile(r"[a-z][a-z-]{1,40}")
+_KNOWN = ("id", "type", "source", "source-layer", "paint", "layout", "filter", "minzoom", "maxzoom")
+
+
+def read(document: Any, name: str) -> list[dict[str, Any]]:
+    """The layers of a MapLibre style, or a list of such, for the layer of a name.
+
+    Whatever sources they were of, they are then of this. Raises BadInput that says where.
+    """
+    layers = document.get("layers") if isinstance(document, Mapping) else document
+    if not isinstance(layers, list) or not 0 < len(layers) <= _MOST_LAYERS:
+        raise BadInput(f"A style has a list `layers` of 1 to {_MOST_LAYERS} layers.")
+    kept = [_layer(each, name, number) for number, each in enumerate(layers)]
+    if not any(each is not None for each in kept):
+        raise BadInput("A style draws something beside a background.")
+    return [each for each in kept if each is not None]
+
+
+def _layer(layer: Any, name: str, number: int) -> dict[str, Any] | None:
+    place = f"layers[{number}]"
+    if not isinstance(layer, dict):
+        raise BadInput(f"{place} is no layer.")
+    kind = layer.get("type")
+    if kind == "background":
+        return None
+    if kind not in TYPES:
+        raise BadInput(f"{place}: the type is one of {', '.join(TYPES[1:])}.")
+    for key in layer:
+        if key not in (*_KNOWN, "metadata"):
+            raise BadInput(f"{place}: {str(key)[:40]!r} is not understood here.")
+    _check_parts(layer, place)
+    kept = {key: layer[key] for key in _KNOWN if key in layer}
+    if "text-field" in kept.get("layout", {}):
+        # it is the one that is served here
+        kept["layout"] = {**kept["layout"], "text-font": [FONT]}
+    return kept | {"id": f"{name}-{number}", "source": name, "source-layer": name}
+
+
+def _check_parts(layer: Mapping[str, Any], place: str) -> None:
+    for part in ("paint", "layout"):
+        given = layer.get(part, {})
+        if not isinstance(given, dict):
+            raise BadInput(f"{place}.{part} is no object.")
+        for key, value in given.items():
+            if not _PROPERTY.fullmatch(key):
+                raise BadInput(f"{place}.{part}: {key[:40]!r} is no property.")
+            _check_value(key, value, f"{place}.{part}.{key}")
+    expressions.check(layer.get("filter"), f"{place}.filter")
+    for key in ("minzoom", "maxzoom"):
+        zoom = layer.get(key, 0)
+        if isinstance(zoom, bool) or not isinstance(zoom, int | float) or not 0 <= zoom <= 24:
+            raise BadInput(f"{place}.{key} is a number from 0 to 24.")
+
+
+def _check_value(key: str, value: Any, place: str) -> None:
+    if key in ("line-dasharray", "text-font", "text-offset") and isinstance(value, list):
+        return
+    expressions.check(value, place)
+    if key.endswith("-color") and isinstance(value, str):
+        expressions.colour(value)
