@@ -129,6 +129,8 @@ def _open_zip(path: Path, most_bytes: int) -> Iterator[Table]:
 @contextmanager
 def _open_gdal(path: Path, layer: str | None) -> Iterator[Table]:
     names = [str(name) for name, _type in pyogrio.list_layers(path)]
+    if not names:
+        raise BadInput(f"{path.name} holds no layer.")
     if layer is None and len(names) > 1:
         raise BadInput(f"Say which layer of {path.name}: {', '.join(names)}.")
     about = pyogrio.read_info(path, layer=layer, force_feature_count=True)
