@@ -30,6 +30,7 @@ COMMANDS = {
     "boundary": "open311.commands.boundaries:boundary",
     "layer": "open311.commands.layers:layer",
     "map": "open311.commands.maps:maps",
+    "train": "ingest.training_commands:train",
     "import": "ingest.commands:imports",
     "export": "open311.commands.export:exports",
     "demo": "ingest.commands:demo",

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from ingest import models
 from ingest.language.writing import words_of
+from ingest.models import Predictor
 
 OTHER = "other"
 SURE = 0.7
@@ -13,6 +14,7 @@ SURE = 0.7
 
 _PRIOR = 4.0
 """How much likelier the language of the conversation is than each other."""
+_FOREIGN = 0.02
 _FEWEST_WORDS = 2
 _ALL = 12
 _LABEL = len("__label__")
@@ -40,31 +42,35 @@ def identify(
     usual = Identified(prior or OTHER, 0.0)
     if not words or (prior and len(words.split()) < _FEWEST_WORDS):
         return usual
-    weights = probabilities(words)
+    weights = probabilities(words, models.load("language"))
     if not weights:
         return usual
     weights = _limited(weights, candidates)
     if prior in weights:
         weights[prior] *= _PRIOR
     language = max(weights, key=lambda each: weights[each])
-    confidence = min(1.0, weights[language] / sum(weights.values()))
+    confidence = weights[language] / max(sum(weights.values()), 1e-9)
     if confidence < SURE:
         return Identified(prior or OTHER, confidence)
     return Identified(language, confidence)
 
 
-def probabilities(words: str) -> dict[str, float]:
+def probabilities(words: str, model: Predictor | None) -> dict[str, float]:
     """How likely each language is for words as `words_of` gives them; none without a model."""
-    model = models.load("language")
-    if model is None:
+    if model is None or not words:
         return {}
     labels, weights = model.predict(words, k=_ALL)
     return {label[_LABEL:]: float(weight) for label, weight in zip(labels, weights, strict=True)}
 
 
 def _limited(weights: dict[str, float], candidates: Collection[str] | None) -> dict[str, float]:
-    """Those that may be; the rest is not `other`: a town's people make its languages likelier."""
+    """Those that may be. What the others lose goes to `other` in small part.
+
+    A town's people make its languages likelier; but a text that is surely in another is not in
+    one of them.
+    """
     if candidates is None:
         return weights
-    kept = {each: weights[each] for each in (*candidates, OTHER) if each in weights}
-    return kept if sum(kept.values()) > 0 else {OTHER: 1.0}
+    kept = {each: weights.get(each, 0.0) for each in candidates}
+    lost = sum(weights.values()) - sum(kept.values())
+    return kept | {OTHER: weights.get(OTHER, 0.0) + _FOREIGN * lost}

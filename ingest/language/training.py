@@ -29,7 +29,7 @@ CODES = {
 
 OTHER = "other"
 _SEED = 7
-_WINDOWS = 3
+_PIECES = 30_000
 _LONGEST_WINDOW = 14
 _MOST_OF_ONE = 10_000
 _MOST_OF_FOREIGN = 100
@@ -57,9 +57,13 @@ class Trained(Struct, frozen=True):
 
 
 def read_corpora(paths: Sequence[Path]) -> Iterator[Sentence]:
-    """Sentences of Parquet or CSV files with the columns lang and text. Raises ValueError."""
+    """Sentences of Parquet or CSV files with columns lang (or lang_id) and text.
+
+    Raises ValueError.
+    """
     for path in paths:
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        table = table.rename(columns={"lang_id": "lang"}).rename(columns=str.strip)
         missing = {"lang", "text"} - set(table.columns)
         if missing:
             raise ValueError(f"{path} has no column {' and '.join(sorted(missing))}")
@@ -119,19 +123,22 @@ def _of_foreign(code: str, texts: list[str]) -> list[str]:
 
 
 def lines(chosen: dict[str, list[str]]) -> Iterator[str]:
-    """Each sentence and a few short pieces of it: citizens write short."""
+    """Each sentence and short pieces of it, for citizens write short: of each language as many."""
     draw = random.Random(_SEED)  # noqa: S311
     found = []
     for language in sorted(chosen):
-        for text in chosen[language]:
-            pieces = [text, *_windows(text.split(), draw)]
+        texts = chosen[language]
+        windows = max(2, round(_PIECES / len(texts)))
+        for text in texts:
+            pieces = [text, *_windows(text.split(), windows, draw)]
             found += [f"__label__{language} {piece}" for piece in pieces]
     draw.shuffle(found)
     yield from found
 
 
-def _windows(words: list[str], draw: random.Random) -> Iterator[str]:
-    for _ in range(_WINDOWS):
-        size = draw.randint(1, min(_LONGEST_WINDOW, len(words)))
+def _windows(words: list[str], number: int, draw: random.Random) -> Iterator[str]:
+    """Words side by side, more often few than many."""
+    for _ in range(number):
+        size = min(draw.randint(1, _LONGEST_WINDOW), draw.randint(1, _LONGEST_WINDOW), len(words))
         start = draw.randint(0, len(words) - size)
         yield " ".join(words[start : start + size])
