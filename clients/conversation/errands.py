@@ -4,7 +4,7 @@ from typing import Any
 
 from clients.channels.channel import Attached
 from clients.conversation.desk import Desk
-from clients.conversation.state import Done, Draft, Errand, File, LookUp, Tell
+from clients.conversation.state import Done, Draft, Errand, File, LookUp, Spot, Tell
 from clients.georeport import GeoReport, Refused
 from open311 import dates, subscriptions, tasks, wire
 from open311.reporters import Contact
@@ -46,9 +46,12 @@ def _refused(errand: Errand, refused: Refused) -> Done:
 async def _file(desk: Desk, who: Follower, contact: Contact | None, errand: File) -> Done:
     where = errand.draft.city or who.home
     api, draft = await desk.georeport(where), errand.draft
-    known = await _find_known(api, draft)
-    if known is not None:
-        done = Done(errand.key, "joined", dates.now(), known.service_request_id, known.service_name)
+    if _may_be_known(draft):
+        known = await _find_known(api, draft)
+        if known is None:
+            return Done(errand.key, "clear", dates.now())
+        name, reference = known.service_name, known.service_request_id
+        done = Done(errand.key, "joined", dates.now(), reference, name)
     else:
         key = f"{who.conversation_id}-{errand.key}"
         receipt = await api.file(_fields(draft, contact), key)
@@ -59,12 +62,14 @@ async def _file(desk: Desk, who: Follower, contact: Contact | None, errand: File
     return done
 
 
+def _may_be_known(draft: Draft) -> bool:
+    return not draft.insists and draft.spot is not None and draft.spot.lat is not None
+
+
 async def _find_known(api: GeoReport, draft: Draft) -> wire.Request | None:
     """An open request of the same service nearby: another would only be a second job."""
-    spot = draft.spot
-    if draft.insists or not draft.service_code or not spot or spot.lat is None:
-        return None
-    found = await api.nearby(draft.service_code, spot.lat, spot.long or 0.0)
+    spot = draft.spot or Spot("")
+    found = await api.nearby(draft.service_code or "", spot.lat or 0.0, spot.long or 0.0)
     return found[0] if found else None
 
 

@@ -9,6 +9,7 @@ from clients.conversation.state import (
     Done,
     Draft,
     Errand,
+    File,
     Filed,
     Heard,
     LookUp,
@@ -67,6 +68,10 @@ def conclude(state: State, done: Done, city: City) -> Turn:
     errand = state.errand
     if errand is None or errand.key != done.key:
         return Turn(state)
+    if done.outcome == "clear" and isinstance(errand, File):
+        # kept before it is filed: whoever tries again must not take it for another's
+        fresh = replace(errand, draft=replace(errand.draft, insists=True))
+        return Turn(replace(state, errand=fresh))
     state = replace(state, errand=None)
     match done.outcome:
         case "filed" | "joined":

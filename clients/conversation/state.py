@@ -174,7 +174,8 @@ class Done(Struct, frozen=True):
 
     key: str
     outcome: str
-    """`filed`, `joined`, `refused`, `outside`, `told`, `found` or `unknown`."""
+    """`clear` (nobody reported it), `filed`, `joined`, `refused`, `outside`, `told`, `found` or
+    `unknown`."""
     at: datetime
     reference: str = ""
     service: str = ""

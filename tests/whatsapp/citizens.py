@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -25,7 +26,9 @@ where jurisdiction_id = :city and state = 'waiting' and kind = 'conversation.sil
 """)
 _LEFT = text("""
 select count(*) from task
-where jurisdiction_id = :city and state in ('waiting', 'running') and run_after <= now()
+where jurisdiction_id = :city and state in ('waiting', 'running')
+    and run_after <= now() + make_interval(secs => 3) and kind <> 'conversation.silent'
+    or jurisdiction_id = :city and state in ('waiting', 'running') and run_after <= now()
 """)
 
 
@@ -77,7 +80,8 @@ class World(Struct, frozen=True):
                 state = msgspec.structs.replace(state, heard_at=heard)
                 await connection.execute(
                     text("""
-                    update conversation set sealed = :sealed, heard_at = heard_at - :span
+                    update conversation
+                    set sealed = :sealed, heard_at = heard_at - cast(:span as interval)
                     where jurisdiction_id = :city and conversation_id = :id
                     """),
                     {
@@ -96,17 +100,21 @@ class World(Struct, frozen=True):
             )
         await self.work()
 
-    async def requests(self) -> list[msgspec.Raw]:
+    async def requests(self) -> list[Any]:
         """The requests of the city, the oldest first, as rows."""
         async with self.context.db.begin(self.city) as connection:
             found = await connection.execute(
                 text("""
                 select service_request_id, service_code, description, status, address, media_urls,
                     st_y(geom) as lat, st_x(geom) as long, attributes
-                from service_request order by requested_datetime, service_request_id
+                from service_request
+                order by (
+                    select max(id) from event
+                    where subject = service_request_id and kind = 'request.submitted'
+                )
                 """)
             )
-            return list(found.mappings())  # type: ignore[arg-type]
+            return list(found.mappings())
 
     def said(self, sender: str = CITIZEN) -> list[str]:
         """What the citizen was told so far, message by message."""

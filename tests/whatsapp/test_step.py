@@ -313,7 +313,9 @@ heards = st.builds(
     st.lists(spots, max_size=3).map(tuple),
     st.booleans(),
 )
-outcomes = st.sampled_from(["filed", "joined", "refused", "outside", "told", "found", "unknown"])
+outcomes = st.sampled_from(
+    ["clear", "filed", "joined", "refused", "outside", "told", "found", "unknown"]
+)
 dones = st.builds(Done, st.integers(0, 9).map(str), outcomes, st.just(NOW), st.just("7K2M-Q4XZ"))
 silents = st.builds(Silent, st.integers(0, 9), st.just(NOW))
 
