@@ -35,6 +35,8 @@ _LAYER_LIMIT = 40
 _LEGEND_ZOOM = 11
 _TILE_SCALE = 559_082_264.028717 / 2
 """The scale of zoom 0, whose tile of 512 pixels of 0.28 mm holds the world."""
+_LINES = 41
+"""Of each direction, along which a box is followed into other systems."""
 _HINT = 0.00028 * 2**0.5
 """Of a scale, in metres across a pixel from corner to corner: as the old version has it."""
 
@@ -125,7 +127,10 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 def _boxes(bounds: Bounds, version: str) -> list[Any]:
     """The bounds in each system, in the axis order that the version has."""
-    box = np.array([shapely.segmentize(shapely.box(*_mercator(bounds)), 5.0)])
+    west, south, east, north = _mercator(bounds)
+    # points, for what lies at one place, or in one line, has no box
+    lines = np.meshgrid(np.linspace(west, east, _LINES), np.linspace(south, north, _LINES))
+    box = np.array([shapely.multipoints(np.stack(lines, axis=-1).reshape(-1, 2))])
     found = []
     for crs in LISTED:
         placed = to_crs(box, crs, in_xy=version != NEW)[0]

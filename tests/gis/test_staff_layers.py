@@ -72,6 +72,7 @@ def tile(zoom: int, layers: str = "staff-requests") -> str:
     return f"/tiles/{layers}/{zoom}/{x}/{y}.mvt"
 
 
+WMS = "service=WMS&version=1.3.0&crs=CRS:84&bbox=18.64,-33.93,18.66,-33.91&width=256&height=256&styles="
 PLACES = (
     "/collections/staff-requests",
     "/collections/staff-requests/items",
@@ -84,6 +85,10 @@ PLACES = (
     tile(14),
     tile(14, "requests,staff-requests"),
     "/styles/staff-requests.json",
+    f"/wms?{WMS}&request=GetMap&layers=staff-requests&format=image/png",
+    f"/wms?{WMS}&request=GetMap&layers=wards,staff-requests&format=image/png",
+    f"/wms?{WMS}&request=GetFeatureInfo&layers=staff-requests&query_layers=staff-requests"
+    "&i=128&j=128&info_format=application/json",
 )
 
 
@@ -116,11 +121,13 @@ async def test_a_role_elsewhere_is_none_here(
 async def test_they_are_listed_for_the_staff_alone(
     maps: httpx.AsyncClient, analyst: tuple[str, str]
 ) -> None:
-    for path in ("/collections", "/styles", "/api", "/", "/qgis.qlr"):
+    capabilities = "/wms?service=WMS&request=GetCapabilities"
+    for path in ("/collections", "/styles", "/api", "/", "/qgis.qlr", capabilities):
         for accepted in ("application/json", "text/html"):
             bare = await maps.get(path, headers={"Accept": accepted})
             assert bare.status_code == 200
             assert "staff-requests" not in bare.text, path
+    assert "staff-requests" in (await maps.get(capabilities, auth=analyst)).text
     listed = await maps.get("/collections", auth=analyst, headers={"Accept": "application/json"})
     assert "staff-requests" in [each["id"] for each in listed.json()["collections"]]
 
