@@ -5,6 +5,7 @@ from litestar.types import ControllerRouterHandler
 from mapserve import directory, hex_routes, live_routes, places, style_routes, tiles
 from mapserve.admin import routes as admin
 from mapserve.ogcapi import routes as ogcapi
+from mapserve.wfs import routes as wfs
 from mapserve.wms import routes as wms
 
 routes: list[ControllerRouterHandler] = [
@@ -16,5 +17,6 @@ routes: list[ControllerRouterHandler] = [
     *style_routes.routes,
     *ogcapi.routes,
     *admin.routes,
+    *wfs.routes,
     *wms.routes,
 ]

@@ -111,6 +111,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_tile_bytes: Annotated[
         Positive, Meta(description="Largest layer of a tile of a dataset, in bytes.")
     ] = 450_000
+    max_xml_bytes: Annotated[
+        Positive, Meta(description="Largest XML, such as a filter, that a map service reads.")
+    ] = 1_000_000
     max_picture_features: Annotated[
         Positive, Meta(description="Most features of a layer that a picture of a map shows.")
     ] = 200_000
@@ -123,6 +126,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_layer_bytes: Annotated[
         Positive, Meta(description="Largest file of a layer, also once it is unpacked, in bytes.")
     ] = 1_073_741_824
+    layer_schemas: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Schemas of the database whose tables a municipality may publish as layers: "
+            "`capetown.gov.za=capetown_gis`, with commas between."
+        ),
+    ] = ()
     max_dataset_features: Annotated[Positive, Meta(description="Most features of a dataset.")] = (
         2_000_000
     )

@@ -23,9 +23,9 @@ class Feature(Struct, tag_field="type", tag="Feature"):
     properties: dict[str, Any]
 
 
-def encode(features: Features, crs: Crs = CRS84) -> list[Feature]:
-    """Some features, to be written as JSON."""
-    shapes = geometries(features.shapes, crs)
+def encode(features: Features, crs: Crs = CRS84, *, in_xy: bool = False) -> list[Feature]:
+    """Some features, to be written as JSON; `in_xy`: east before north, whatever the system has."""
+    shapes = geometries(features.shapes, crs, in_xy=in_xy)
     names = list(features.values)
     rows: Iterable[tuple[Any, ...]] = zip(*features.values.values(), strict=True)
     if not names:
@@ -36,9 +36,9 @@ def encode(features: Features, crs: Crs = CRS84) -> list[Feature]:
     ]
 
 
-def geometries(shapes: NDArray[np.object_], crs: Crs = CRS84) -> list[Any]:
+def geometries(shapes: NDArray[np.object_], crs: Crs = CRS84, *, in_xy: bool = False) -> list[Any]:
     """Each shape as GeoJSON, in the axis order of the system, to the digits worth telling."""
-    placed = to_crs(shapes, crs)
+    placed = to_crs(shapes, crs, in_xy=in_xy)
     there = ~shapely.is_missing(placed)
     if (shapely.get_type_id(placed[there]) == 0).all():
         return _points(placed, there, crs.digits)
