@@ -16,6 +16,7 @@ from msgspec import Struct
 WORDS = Path(__file__).parent / "words"
 LANGUAGES = ("en", "af", "zu", "xh", "st", "tn", "nso", "ts", "ss", "ve", "nr")
 _RULES = {"categories": "category", "hazards": "hazard"}
+_LEVELS = "urgency"
 _KEY = 3
 _SHORT = 4
 _MOST = 1000
@@ -137,7 +138,7 @@ def fold(text: str) -> str:
 def read_entries(folder: Path) -> Iterator[Entry]:
     """The words of a folder's lists, one file a language. Raises LexiconError."""
     for path in sorted(folder.glob("*.csv")):
-        if path.stem not in _RULES:
+        if path.stem in LANGUAGES:
             for number, row in _rows(path, ("word", "concept")):
                 word, concept = row["word"].strip(), row["concept"].strip()
                 if len(fold(word.strip("*"))) < _fewest_letters(word):
@@ -197,7 +198,7 @@ def use(folder: str) -> None:
 @cache
 def installed() -> Lexicon:
     """The words that this process works with."""
-    return Lexicon(_entries())
+    return Lexicon(entries())
 
 
 def rules(kind: str) -> tuple[Rule, ...]:
@@ -205,15 +206,36 @@ def rules(kind: str) -> tuple[Rule, ...]:
     return _rules(kind)
 
 
+def levels() -> dict[str, int]:
+    """How urgent the categories are by themselves, from 0 to 3; a city's own say goes first."""
+    found: dict[str, int] = {}
+    for path in (folder / f"{_LEVELS}.csv" for folder in (WORDS, *_added)):
+        if path.exists():
+            found |= {row["category"]: int(row["level"]) for _, row in _leveled(path)}
+    return found
+
+
+def _leveled(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, row in _rows(path, ("category", "level")):
+        if row["level"] not in ("0", "1", "2", "3"):
+            raise LexiconError(f"{path}:{number}: a level is 0, 1, 2 or 3")
+        yield number, row
+
+
+def known(language: str) -> str:
+    """The language whose short words count: English for those that have no list."""
+    return language if language in LANGUAGES else "en"
+
+
 @cache
 def _rules(kind: str) -> tuple[Rule, ...]:
-    known = {entry.concept for entry in _entries()}
+    known = {entry.concept for entry in entries()}
     paths = [folder / f"{kind}.csv" for folder in (WORDS, *_added)]
     return tuple(rule for path in paths if path.exists() for rule in read_rules(path, known))
 
 
-def _entries() -> list[Entry]:
-    """All words; a folder's line without a concept takes the word out."""
+def entries() -> list[Entry]:
+    """All words of this process; a folder's line without a concept takes the word out."""
     found: dict[tuple[str, str], list[Entry]] = {}
     for folder in (WORDS, *_added):
         for entry in read_entries(folder):

@@ -21,10 +21,13 @@ SURE, UNSURE = 0.75, 0.25
 ingest/category/model.md says how often each is right.
 """
 
+MOODS = frozenset(("pleased", "angry"))
 _LABEL = len("__label__")
 _ALL = 64
 _FLOOR = 1e-4
 _UNMODELLED = 0.02
+_STRONG, _POSSIBLE, _UNSHOWN = 3.0, 0.02, 0.1
+_SHARPNESS = 1.2
 _LEAST = 0.01
 _MOST_OFFERED = 3
 
@@ -49,6 +52,8 @@ class Calibration(Struct, frozen=True):
 
     rules: float = 0.8
     temperature: float = 1.0
+    shown: frozenset[str] = frozenset()
+    """The groups that the model has seen real reports of."""
 
 
 def classify(text: str, language: str | None = None) -> list[Guess]:
@@ -84,23 +89,31 @@ def weigh(text: str, language: str) -> dict[str, float]:
 
 
 def concepts_of(text: str, language: str) -> frozenset[str]:
-    """What the words of a text mean."""
-    known = language if language in lexicon.LANGUAGES else "en"
-    return frozenset(lexicon.installed().find(text, known))
+    """What the words of a text mean, other than how their writer feels."""
+    return frozenset(lexicon.installed().find(text, lexicon.known(language))) - MOODS
 
 
 def combine(
     labels: Mapping[str, float], concepts: frozenset[str], measured: Calibration
 ) -> dict[str, float]:
-    """The model's probabilities and the rules together; without a model the rules alone."""
+    """The model's probabilities and the rules together; without a model the rules alone.
+
+    First which group, by both; then which category of it, by the rules more than anything.
+    """
     ruled = _ruled(concepts)
     if not ruled and not labels:
         return {NOTHING: 1.0}
     scores = {NOTHING: log(max(_FLOOR, labels.get(NOTHING, 0.0)))}
-    for code, group in categories().items():
-        modelled = _modelled(code, group, labels) if labels else _UNMODELLED
-        scores[code] = log(modelled) + measured.rules * ruled.get(code, 0.0)
-    return _shares(scores, measured.temperature)
+    for group, members in _members().items():
+        weight = max(ruled.get(code, 0.0) for code in members)
+        modelled = _modelled(group, labels, weight, measured.shown)
+        scores[group] = log(modelled) + measured.rules * weight
+    found = _shares(scores, measured.temperature)
+    shares = {NOTHING: found[NOTHING]}
+    for group, members in _members().items():
+        within = {c: _SHARPNESS * ruled.get(c, 0.0) + 2 * labels.get(c, 0.0) for c in members}
+        shares |= {code: found[group] * part for code, part in _shares(within, 1.0).items()}
+    return shares
 
 
 def written(text: str, language: str, concepts: frozenset[str]) -> str:
@@ -133,6 +146,11 @@ def categories() -> dict[str, str]:
     return {rule.name: rule.group for rule in lexicon.rules("categories")}
 
 
+def group_of(label: str) -> str:
+    """The group of a category; of a group itself, the same."""
+    return categories().get(label, label)
+
+
 @cache
 def calibration() -> Calibration:
     """What was measured when the model was trained, or a cautious guess."""
@@ -154,15 +172,28 @@ def _ruled(concepts: frozenset[str]) -> dict[str, float]:
     return strongest
 
 
-def _modelled(code: str, group: str, labels: Mapping[str, float]) -> float:
-    """The model's share for a category: its own, and an equal one of its group's."""
-    return max(_FLOOR, labels.get(code, 0.0) + labels.get(group, 0.0) / _members()[group])
+def _modelled(
+    group: str, labels: Mapping[str, float], weight: float, shown: frozenset[str]
+) -> float:
+    """The model's probability of a group, and of its categories where those are its labels.
+
+    What a strong rule says is never ruled out, and of what the model was never shown it says
+    little.
+    """
+    if not labels:
+        return _UNMODELLED
+    strong = weight >= _STRONG
+    floor = (_POSSIBLE if group in shown else _UNSHOWN) if strong else _FLOOR
+    return max(floor, sum(labels.get(name, 0.0) for name in (group, *_members()[group])))
 
 
 @cache
-def _members() -> dict[str, int]:
-    groups = list(categories().values())
-    return {group: groups.count(group) for group in groups}
+def _members() -> dict[str, list[str]]:
+    """The categories of each group."""
+    found: dict[str, list[str]] = {}
+    for code, group in categories().items():
+        found.setdefault(group, []).append(code)
+    return found
 
 
 def _shares(scores: Mapping[str, float], temperature: float) -> dict[str, float]:
