@@ -1,6 +1,6 @@
 """Say what a message reports: rules over its words, together with a model of what people wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from math import exp, log
@@ -52,7 +52,7 @@ class Calibration(Struct, frozen=True):
 
     rules: float = 0.8
     temperature: float = 1.0
-    shown: frozenset[str] = frozenset()
+    shown: tuple[str, ...] = ()
     """The groups that the model has seen real reports of."""
 
 
@@ -173,7 +173,7 @@ def _ruled(concepts: frozenset[str]) -> dict[str, float]:
 
 
 def _modelled(
-    group: str, labels: Mapping[str, float], weight: float, shown: frozenset[str]
+    group: str, labels: Mapping[str, float], weight: float, shown: Sequence[str]
 ) -> float:
     """The model's probability of a group, and of its categories where those are its labels.
 

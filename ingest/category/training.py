@@ -104,7 +104,7 @@ def train(reports: list[Labelled], also: list[Labelled], target: Path) -> Measur
         model.quantize(str(path), cutoff=_KEPT_FEATURES, retrain=True, thread=1, epoch=5, verbose=0)
     model.save_model(str(target))
     written = models.open_file(target)
-    shown = frozenset(classification.group_of(each.label) for each in rest)
+    shown = tuple(sorted({classification.group_of(each.label) for each in rest}))
     calibration = _calibrate([_read(each, written) for each in rest[:held]], shown)
     target.with_name("calibration.json").write_bytes(msgspec.json.encode(calibration) + b"\n")
     return measure([_read(each, written) for each in tested], calibration, target.stat().st_size)
@@ -148,7 +148,7 @@ def _read(report: Labelled, model: models.Predictor) -> Read:
     return Read(report.label, classification.predict(model, line), concepts)
 
 
-def _calibrate(reports: list[Read], shown: frozenset[str]) -> Calibration:
+def _calibrate(reports: list[Read], shown: tuple[str, ...]) -> Calibration:
     """Those weights of rules and model that make what came out true most likely."""
 
     def surprise(calibration: Calibration) -> float:
