@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -13,7 +13,12 @@ from saq.queue.redis import RedisQueue
 
 from clients.conversation import errands, notices, photos, sending, turns
 from clients.conversation.desk import Desk
+from clients.conversation.senses import Guesses, Senses, of_categories
+from clients.conversation.state import City
 from ingest import uploads
+from ingest.category import classify
+from ingest.language import identify
+from ingest.language.identification import OTHER, SURE
 from mapserve import recount, rollups
 from open311 import (
     connections,
@@ -41,7 +46,7 @@ Handlers = Mapping[str, Handler]
 
 def handlers(context: Context) -> Handlers:
     """What is done for each kind of task."""
-    desk = Desk(context)
+    desk = Desk(context, Senses(language=_language, services=_services))
     return {
         inbox.KIND: partial(turns.go_on, desk),
         turns.SILENT_KIND: partial(turns.keep_silence, desk),
@@ -54,6 +59,18 @@ def handlers(context: Context) -> Handlers:
         uploads.KIND: partial(uploads.import_upload, context.db, context.settings, context.store),
         rollups.REBUILD: lambda city, _payload: recount.rebuild(context.db, city),
     }
+
+
+def _language(text: str, spoken: Sequence[str], before: str) -> str | None:
+    """The language of a message, if that is sure."""
+    found = identify(text, spoken, before or None)
+    return found.language if found.language != OTHER and found.confidence >= SURE else None
+
+
+def _services(text: str, language: str, city: City) -> Guesses:
+    """What of a city's services a message may mean."""
+    guesses = [(guess.service_code, guess.confidence) for guess in classify(text, language)]
+    return of_categories(guesses, text, city)
 
 
 async def run(settings: Settings, known: Callable[[Context], Handlers] = handlers) -> None:

@@ -53,7 +53,13 @@ async def _offer(service: wire.Service, desk: GeoReport) -> Offer:
     if service.metadata:
         asked = (await desk.definition(service.service_code)).attributes
         questions = [_question(each) for each in asked if each.variable and each.required]
-    return Offer(service.service_code, service.service_name, service.group, tuple(questions))
+    return Offer(
+        service.service_code,
+        service.service_name,
+        service.group,
+        tuple(questions),
+        service.keywords,
+    )
 
 
 def _question(attribute: wire.Attribute) -> Question:

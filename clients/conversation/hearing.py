@@ -30,7 +30,7 @@ async def hear(here: Here, state: State, inbound: Inbound, at: datetime) -> Hear
     connection, city = here.connection, here.city
     text, senses = inbound.text, here.desk.senses
     is_report = bool(text) and commands.find(text) is None and commands.number(text) is None
-    language = senses.language(text, city.languages) if is_report else None
+    language = senses.language(text, city.languages, state.language) if is_report else None
     spoken = language or state.language or next(iter(city.languages), "en")
     spots: tuple[Spot, ...] = ()
     if is_report and state.asked == "place":

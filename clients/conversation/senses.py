@@ -16,10 +16,10 @@ _WHOLE_NAME, _SOME_WORDS = 0.85, 0.6
 
 
 class Senses(Struct, frozen=True):
-    """`language`: of a text, of these, if that is sure; `services`: what of a city's it means;
-    `is_danger`: whether somebody may come to harm."""
+    """`language`: of a text, of these, given what was spoken before, if that is sure; `services`:
+    what of a city's it means; `is_danger`: whether somebody may come to harm."""
 
-    language: Callable[[str, Sequence[str]], str | None] = lambda _text, _codes: None
+    language: Callable[[str, Sequence[str], str], str | None] = lambda _text, _codes, _before: None
     services: Callable[[str, str, City], Guesses] = lambda text, _language, city: by_words(
         text, city
     )
@@ -44,6 +44,32 @@ def by_words(text: str, city: City) -> Guesses:
     best = sorted(found, key=lambda guess: -guess[1])[:_MOST]
     tied = len(best) > 1 and best[0][1] == best[1][1]
     return tuple((code, min(sure, _SOME_WORDS) if tied else sure) for code, sure in best)
+
+
+def of_categories(guesses: Sequence[tuple[str, float]], text: str, city: City) -> Guesses:
+    """A city's services for categories that are not its own codes, such as WATER_NO_SUPPLY.
+
+    A service stands for a category when all of its words are in the service's name or keywords;
+    several that do share its confidence, so it is asked which. What the text itself names counts
+    too.
+    """
+    found: dict[str, float] = {}
+    for category, sure in guesses:
+        same = [category] if city.offer(category) else _standing_for(category, city)
+        for code in same:
+            found[code] = max(found.get(code, 0.0), sure / len(same))
+    for code, sure in by_words(text, city):
+        found[code] = max(found.get(code, 0.0), sure)
+    best = sorted(found.items(), key=lambda guess: -guess[1])[:_MOST]
+    return tuple(best)
+
+
+def _standing_for(category: str, city: City) -> list[str]:
+    wanted = _stems(category.replace("_", " "))
+    offered = {
+        offer.service_code: _stems(f"{offer.name} {offer.keywords}") for offer in city.offers
+    }
+    return [code for code, words in offered.items() if wanted and wanted <= words]
 
 
 def _stems(text: str) -> set[str]:

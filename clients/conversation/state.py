@@ -34,6 +34,7 @@ class Offer(Struct, frozen=True):
     name: str
     group: str
     questions: tuple[Question, ...] = ()
+    keywords: str = ""
 
 
 class City(Struct, frozen=True):
