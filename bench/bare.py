@@ -12,7 +12,7 @@ from litestar.response import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from open311 import db
-from open311.settings import from_environment
+from open311.environment import from_environment
 
 ONE = """
 select service_request_id, status, status_notes, s.service_name, service_code, r.description,

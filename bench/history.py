@@ -21,8 +21,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from demo.load import CITIES, HERE
 from ingest import history
 from open311 import catalogue, db
+from open311.environment import from_environment
 from open311.migrate import migrate
-from open311.settings import Settings, from_environment
+from open311.settings import Settings
 
 CITY = CITIES[0]
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ingest import datasets
 from ingest.datasets import About, Mode, Outcome
 from ingest.layer_files import Source
+from ingest.layer_relations import copied
 from open311.db import Database
 from open311.errors import BadInput, Busy, Problem
 from open311.settings import Settings
@@ -45,10 +46,14 @@ returning upload_id
 
 
 class Stored(Struct, frozen=True):
-    """A file in the store, what it is told by its name's end, and how it is to be read."""
+    """What a layer is made of: a table of the city's, or a file in the store.
 
-    object_key: str
-    suffix: str
+    How a file is read, the end of its name says, and what came with it.
+    """
+
+    object_key: str = ""
+    suffix: str = ""
+    table: str = ""
     layer: str | None = None
     crs: str | None = None
     x: str | None = None
@@ -95,8 +100,9 @@ async def import_upload(
         told = {"problem": " ".join(problem.descriptions), "outcome": None}
         async with db.begin(jurisdiction_id) as connection:
             await connection.execute(_END, {**names, "state": "failed", "number": None, **told})
-    with suppress(FileNotFoundError):
-        await obstore.delete_async(store, upload.source.object_key)
+    if upload.source.object_key:
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(store, upload.source.object_key)
 
 
 async def _find(db: Database, names: dict[str, str]) -> Upload | None:
@@ -114,7 +120,10 @@ async def _import(
         if (await connection.execute(_END, names | ended)).first() is None:
             raise _Over
 
-    async with _fetched(store, upload.source) as source, _told(db, names) as progress:
+    fetching = _fetched(store, upload.source)
+    if upload.source.table:
+        fetching = _copied(db, settings, names["jurisdiction_id"], upload.source)
+    async with _told(db, names) as progress, fetching as source:
         await datasets.import_file(
             db,
             settings,
@@ -141,6 +150,14 @@ async def _fetched(store: ObjectStore, stored: Stored) -> AsyncIterator[Source]:
             async for block in found.stream():
                 await asyncio.to_thread(file.write, block)
         yield Source(path, stored.layer, stored.crs, stored.x, stored.y)
+
+
+@asynccontextmanager
+async def _copied(
+    db: Database, settings: Settings, jurisdiction_id: str, stored: Stored
+) -> AsyncIterator[Source]:
+    async with copied(db, settings, jurisdiction_id, stored.table) as path:
+        yield Source(path, crs=stored.crs)
 
 
 @asynccontextmanager

@@ -31,8 +31,9 @@ from open311 import (
     responses,
 )
 from open311.context import Context
+from open311.environment import from_environment
 from open311.errors import Problem
-from open311.settings import Settings, from_environment
+from open311.settings import Settings
 
 _EXPOSED = (
     "ETag Idempotent-Replayed Link Possible-Duplicate-Of Retry-After X-Request-Id X-Total-Count"

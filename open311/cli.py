@@ -10,8 +10,9 @@ from importlib import import_module
 import click
 
 from open311 import embedded, logs
+from open311.environment import from_environment
 from open311.migrate import migrate
-from open311.settings import Settings, SettingsError, from_environment
+from open311.settings import Settings, SettingsError
 
 # Where each command is; a module is imported when its command is called, for some take seconds.
 COMMANDS = {

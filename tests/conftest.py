@@ -23,8 +23,9 @@ from ingest import history
 from open311 import catalogue, db, embedded, keys
 from open311.app import create_app
 from open311.db import Database
+from open311.environment import from_environment
 from open311.migrate import migrate
-from open311.settings import Settings, from_environment
+from open311.settings import Settings
 
 FileHistory = Callable[[list[dict[str, Any]]], Awaitable[None]]
 CITY = Path(__file__).parent / "city.yaml"

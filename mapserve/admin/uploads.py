@@ -24,7 +24,8 @@ Mode = Literal["replace", "append"]
 KIND = "layer.import"
 """Of the task that imports one."""
 
-_READING = ("layer", "crs", "x", "y")
+_READING = ("table", "layer", "crs", "x", "y")
+_LONGEST = 2000
 _TOLD = ("title", "description", "attribution", "licence", "access")
 _INSERT = text("""
 insert into layer_upload (jurisdiction_id, upload_id, dataset, mode, about, source, actor)
@@ -80,19 +81,15 @@ async def keep(
     Busy.
     """
     upload_id = identifiers.long()
-    with tempfile.TemporaryDirectory(prefix="open311-") as folder:
-        path = Path(folder, "body")
-        form = await bodies.receive(request, path, context.settings.max_layer_bytes)
-        said = {name: values[-1] for name, values in query.values.items()} | form
-        about, source = _about(name, said), _source(said)
-        suffix = bodies.suffix_of(path)
-        object_key = f"uploads/{jurisdiction_id}/{upload_id}{suffix}"
-        await _store(context, object_key, path)
-    source |= {"object_key": object_key, "suffix": suffix}
+    said = {name: values[-1] for name, values in query.values.items()}
+    place: dict[str, str] = {}
+    if "table" not in said:
+        said, place = await _receive(request, context, f"{jurisdiction_id}/{upload_id}", said)
+    _check(said)
     row = {
         **{"jurisdiction_id": jurisdiction_id, "upload_id": upload_id},
         **{"dataset": name, "mode": mode, "actor": actor},
-        **{"about": _json(about), "source": _json(source)},
+        **{"about": _json(_about(name, said)), "source": _json(_source(said) | place)},
     }
     async with context.db.begin(jurisdiction_id) as connection:
         await connection.execute(_INSERT, row)
@@ -101,18 +98,38 @@ async def keep(
     return await find(context, jurisdiction_id, upload_id)
 
 
-def _about(name: str, said: Mapping[str, str]) -> dict[str, Any]:
-    for each in said:
-        if each not in (*_READING, *_TOLD, "keywords"):
-            known = ", ".join((*_READING, *_TOLD, "keywords"))
-            raise BadInput(f"There is no parameter {each[:60]!r}; there are {known}.")
-    about: dict[str, Any] = {each: said[each] for each in _TOLD if each in said}
-    if about.get("access", "public") not in ("public", "staff", "nobody"):
+async def _receive(
+    request: Request[Any, Any, Any], context: Context, stem: str, said: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Keep a body in the store: what a form adds to what is said, and where the file lies."""
+    with tempfile.TemporaryDirectory(prefix="open311-") as folder:
+        path = Path(folder, "body")
+        form = await bodies.receive(request, path, context.settings.max_layer_bytes)
+        known = {**said, **form}
+        _check(known)
+        if "table" in known:
+            raise BadInput("A layer is made of a table or a file.")
+        suffix = bodies.suffix_of(path)
+        object_key = f"uploads/{stem}{suffix}"
+        await _store(context, object_key, path)
+    return known, {"object_key": object_key, "suffix": suffix}
+
+
+def _check(said: Mapping[str, str]) -> None:
+    known = (*_READING, *_TOLD, "keywords")
+    for name, value in said.items():
+        if name not in known:
+            raise BadInput(f"There is no parameter {name[:60]!r}; there are {', '.join(known)}.")
+        if len(value) > _LONGEST:
+            raise BadInput(f"{name} has at most {_LONGEST} characters.")
+    if said.get("access", "public") not in ("public", "staff", "nobody"):
         raise BadInput("access is public, staff or nobody.")
+
+
+def _about(name: str, said: Mapping[str, str]) -> dict[str, Any]:
+    about: dict[str, Any] = {each: said[each] for each in _TOLD if each in said}
     if "keywords" in said:
         about["keywords"] = [part.strip() for part in said["keywords"].split(",") if part.strip()]
-    if any(len(value) > 2000 for value in said.values()):
-        raise BadInput("What is told of a layer has at most 2000 characters each.")
     return {"dataset": name, **about}
 
 

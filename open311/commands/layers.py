@@ -1,6 +1,8 @@
 """`open311 layer …`: layers of a municipality's own on its maps."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +12,7 @@ from ingest import datasets
 from ingest.commands import bar
 from ingest.datasets import About, Mode, Outcome, Source
 from ingest.history import analyze
+from ingest.layer_relations import copied
 from mapserve import datasets as layers
 from mapserve.admin import changes
 from mapserve.admin.changes import Changes
@@ -17,6 +20,7 @@ from mapserve.admin.names import check_name
 from mapserve.datasets import Dataset
 from open311.commands.installation import ACTOR, Installation, of_jurisdiction, work_in
 from open311.db import Database
+from open311.errors import BadInput
 from open311.settings import Settings
 
 Access = Literal["public", "staff", "nobody"]
@@ -30,7 +34,7 @@ def layer() -> None:
 
 
 @layer.command("publish")
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.argument("file_or_table")
 @of_jurisdiction
 @click.option("--name", required=True, help="Of the layer: small letters, digits, hyphens.")
 @click.option("--title", help="What people call it.")
@@ -47,7 +51,7 @@ def layer() -> None:
 @click.pass_obj
 def publish_layer(
     installation: Installation,
-    file: Path,
+    file_or_table: str,
     named: str,
     name: str,
     title: str | None,
@@ -62,25 +66,41 @@ def publish_layer(
     x: str | None,
     y: str | None,
 ) -> None:
-    """Make a layer of a file, or replace the features of the one of that name.
+    """Make a layer of a file or table, or replace the features of the one of that name.
 
-    Reads GeoPackage, Shapefile (zipped too), GeoJSON, FlatGeobuf, GeoParquet, CSV, and what else
+    A table or view is one of the schema that LAYER_SCHEMAS names for the municipality. Of files it
+    reads GeoPackage, Shapefile (zipped too), GeoJSON, FlatGeobuf, GeoParquet, CSV, and what else
     GDAL does, in any coordinate system. Maps show the older one until all of the new one is in.
     """
-    source = Source(file, within, crs, x, y)
     about = About(name, title, description, attribution, licence, list(keywords) or None, access)
     mode: Mode = "append" if append else "replace"
 
     async def work(settings: Settings, db: Database, jurisdiction_id: str) -> Outcome:
         check_name(name)
         with bar() as progress:
-            outcome = await datasets.import_file(
-                db, settings, jurisdiction_id, source, about, mode, ACTOR, progress
-            )
+            async with _source(settings, db, jurisdiction_id, file_or_table) as path:
+                source = Source(path, within, crs, x, y)
+                outcome = await datasets.import_file(
+                    db, settings, jurisdiction_id, source, about, mode, ACTOR, progress
+                )
         await analyze(settings, "feature")
         return outcome
 
     _tell(work_in(installation, named, work))
+
+
+@asynccontextmanager
+async def _source(
+    settings: Settings, db: Database, jurisdiction_id: str, file_or_table: str
+) -> AsyncIterator[Path]:
+    path = Path(file_or_table)
+    if await asyncio.to_thread(path.exists):
+        yield path
+        return
+    if path.suffix or "/" in file_or_table:
+        raise BadInput(f"There is no file {file_or_table}.")
+    async with copied(db, settings, jurisdiction_id, file_or_table) as path:
+        yield path
 
 
 def _tell(outcome: Outcome) -> None:

@@ -15,8 +15,9 @@ from msgspec import Meta
 
 from open311 import logs, supervisor
 from open311.commands.installation import Installation
+from open311.environment import from_environment
 from open311.migrate import migrate
-from open311.settings import Settings, from_environment
+from open311.settings import Settings
 
 
 @click.command()

@@ -6,7 +6,7 @@ import os
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from open311 import db, events
-from open311.settings import from_environment
+from open311.environment import from_environment
 
 
 async def follow(_connection: AsyncConnection, _jurisdiction_id: str) -> list[int]:

@@ -72,7 +72,10 @@ def tile(zoom: int, layers: str = "staff-requests") -> str:
     return f"/tiles/{layers}/{zoom}/{x}/{y}.mvt"
 
 
-WMS = "service=WMS&version=1.3.0&crs=CRS:84&bbox=18.64,-33.93,18.66,-33.91&width=256&height=256&styles="
+WMS = (
+    "service=WMS&version=1.3.0&crs=CRS:84&bbox=18.64,-33.93,18.66,-33.91&width=256&height=256"
+    "&styles="
+)
 PLACES = (
     "/collections/staff-requests",
     "/collections/staff-requests/items",

@@ -8,7 +8,7 @@ from typing import Any
 
 from open311 import tokens, worker
 from open311.context import Context
-from open311.settings import from_environment
+from open311.environment import from_environment
 
 
 async def issue_slowly(

@@ -5,7 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from open311.cli import cli
-from open311.settings import Settings, SettingsError, from_environment
+from open311.environment import from_environment
+from open311.settings import Settings, SettingsError
 
 SECRET = "s" * 32
 
@@ -40,6 +41,7 @@ def test_values_are_converted() -> None:
         ({"REDIS_URL": "redis://:secret@h:bad/0"}, "REDIS_URL cannot be read: "),
         ({"MEDIA_URL": "s3://[bucket/x"}, "MEDIA_URL cannot be read: "),
         ({"PUBLIC_URL": "https://h:bad"}, "PUBLIC_URL cannot be read: "),
+        ({"LAYER_SCHEMAS": "gis"}, "LAYER_SCHEMAS: 'gis' is not jurisdiction=schema"),
         ({"REDIS_URL": "localhost:6379"}, "REDIS_URL must begin with"),
         ({"MEDIA_URL": "/photos"}, "MEDIA_URL must begin with"),
         ({"SECRET_KEYS": "short"}, "SECRET_KEYS: each must have at least 32 characters."),

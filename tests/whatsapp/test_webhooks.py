@@ -11,8 +11,9 @@ from clients.whatsapp.signatures import is_signed
 from open311 import conversations, outbox
 from open311.app import create_app
 from open311.db import Database
+from open311.environment import from_environment
 from open311.outbox import Said
-from open311.settings import Settings, SettingsError, from_environment
+from open311.settings import Settings, SettingsError
 from tests.whatsapp.conftest import Post
 from tests.whatsapp.messages import ACCOUNT, PUBLIC_URL, TOKEN, form, ours, sign
 
