@@ -258,6 +258,9 @@ def _faults(catalogue: Catalogue) -> Iterator[tuple[list[str | int], str]]:
             keys = [value.key for value in attribute.values]
             yield from _repeated([*place, j, "values"], "key", keys)
     yield from _team_faults(catalogue)
+    for category, code in catalogue.settings.categories.items():
+        if code not in codes:
+            yield ["settings", "categories", category], f"{code} is no service of this catalogue"
 
 
 def _team_faults(catalogue: Catalogue) -> Iterator[tuple[list[str | int], str]]:

@@ -42,6 +42,13 @@ class JurisdictionSettings(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(description="Whom a citizen in danger is told to call: `112`, or several numbers."),
     ] = "112"
+    categories: Annotated[
+        dict[str, str],
+        Meta(
+            description="Which service a category of messages is, such as `WATER_LEAK: BURST-PIPE`;"
+            " those left out go by the names of the services ([languages.md](languages.md))."
+        ),
+    ] = {}
     hex_minimum: Annotated[
         int,
         Meta(

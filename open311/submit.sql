@@ -1,5 +1,6 @@
--- One new request with its audit event, and the request of the last minutes that says exactly the
--- same, if there is one: a retry without a key, perhaps. Returns no row when the id is taken.
+-- One new request with its audit event and the task to read its words, and the request of the last
+-- minutes that says exactly the same, if there is one: a retry without a key, perhaps. Returns no
+-- row when the id is taken.
 with repeated as (
     select service_request_id
     from service_request
@@ -36,7 +37,12 @@ with repeated as (
         :reporter_id, :content_hash
     from offered
     on conflict (jurisdiction_id, service_request_id) do nothing
-    returning service_request_id, visibility
+    returning service_request_id, visibility, description
+), read_later as (
+    insert into task (jurisdiction_id, kind, dedupe_key, payload)
+    select :jurisdiction_id, 'request.read', service_request_id,
+        jsonb_build_object('service_request_id', service_request_id)
+    from filed where description is not null
 )
 insert into event (jurisdiction_id, kind, subject, actor, after)
 select :jurisdiction_id, 'request.submitted', filed.service_request_id, :actor,

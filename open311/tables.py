@@ -123,6 +123,7 @@ service_request = Table(
     Column("parent_service_request_id", Text, comment="the request that this one duplicates"),
     Column("reporter_id", Text),
     Column("content_hash", LargeBinary, comment="same report, same hash: finds likely repeats"),
+    Column("reading", JSONB, comment="what a program read in the description"),
     within("service", "service_code", "service_code"),
     within("reporter", "reporter_id", "reporter_id"),
     CheckConstraint(

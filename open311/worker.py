@@ -15,7 +15,7 @@ from clients.conversation import errands, notices, photos, sending, turns
 from clients.conversation.desk import Desk
 from clients.conversation.senses import Guesses, Senses, of_categories
 from clients.conversation.state import City
-from ingest import uploads
+from ingest import reading, uploads
 from ingest.category import classify
 from ingest.language import identify
 from ingest.language.identification import OTHER, SURE
@@ -56,6 +56,7 @@ def handlers(context: Context) -> Handlers:
         erasure.PROVIDER_KIND: partial(photos.erase, desk),
         "token.issue": partial(tokens.issue, context.db),
         "media.copy": partial(remote_media.copy, context),
+        reading.KIND: partial(reading.read, context.db),
         uploads.KIND: partial(uploads.import_upload, context.db, context.settings, context.store),
         rollups.REBUILD: lambda city, _payload: recount.rebuild(context.db, city),
     }
