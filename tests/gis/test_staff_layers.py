@@ -92,6 +92,9 @@ PLACES = (
     f"/wms?{WMS}&request=GetMap&layers=wards,staff-requests&format=image/png",
     f"/wms?{WMS}&request=GetFeatureInfo&layers=staff-requests&query_layers=staff-requests"
     "&i=128&j=128&info_format=application/json",
+    "/wfs?service=WFS&version=2.0.0&request=GetFeature&typenames=staff-requests",
+    "/wfs?service=WFS&version=2.0.0&request=DescribeFeatureType&typenames=staff-requests",
+    "/wfs?service=WFS&version=1.1.0&request=GetFeature&typename=staff-requests",
 )
 
 
@@ -124,15 +127,17 @@ async def test_a_role_elsewhere_is_none_here(
 async def test_they_are_listed_for_the_staff_alone(
     maps: httpx.AsyncClient, analyst: tuple[str, str]
 ) -> None:
-    capabilities = "/wms?service=WMS&request=GetCapabilities"
-    for path in ("/collections", "/styles", "/api", "/", "/qgis.qlr", capabilities):
+    listed = (
+        "/wms?service=WMS&request=GetCapabilities",
+        "/wfs?service=WFS&request=GetCapabilities",
+    )
+    for path in ("/collections", "/styles", "/api", "/", "/qgis.qlr", *listed):
         for accepted in ("application/json", "text/html"):
             bare = await maps.get(path, headers={"Accept": accepted})
             assert bare.status_code == 200
             assert "staff-requests" not in bare.text, path
-    assert "staff-requests" in (await maps.get(capabilities, auth=analyst)).text
-    listed = await maps.get("/collections", auth=analyst, headers={"Accept": "application/json"})
-    assert "staff-requests" in [each["id"] for each in listed.json()["collections"]]
+    for path in ("/collections?f=json", "/qgis.qlr", *listed):
+        assert "staff-requests" in (await maps.get(path, auth=analyst)).text, path
 
 
 async def test_they_hold_what_everybody_does_not_see(
