@@ -42,7 +42,7 @@ update outbound set state = 'waiting'
 where jurisdiction_id = :jurisdiction_id and outbound_id = :outbound_id and state = 'trying'
 """)
 _HOLD = text("""
-update outbound set state = 'held', error = :error
+update outbound set state = 'held', error = coalesce(error, :error)
 where jurisdiction_id = :jurisdiction_id and outbound_id = :outbound_id
     and state in ('waiting', 'trying')
 """)

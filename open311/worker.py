@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from saq import Status
 from saq.queue.redis import RedisQueue
 
-from clients.conversation import errands, notices, photos, sending, turns
+from clients.conversation import errands, notices, photos, polling, sending, turns
 from clients.conversation.desk import Desk
 from clients.conversation.senses import Guesses, Senses, of_categories
 from clients.conversation.state import City
@@ -85,6 +85,7 @@ async def run(settings: Settings, known: Callable[[Context], Handlers] = handler
             _beside(housekeeping.run(context)),
             _beside(events.relay(context.db, rollups.follow, settings)),
             _beside(_listen(settings, due)),
+            _beside(polling.run(Desk(context))),
         ):
             _log.info("worker started")
             await _work(context, known(context), stop, due)

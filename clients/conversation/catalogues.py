@@ -3,6 +3,7 @@
 A key that a language lacks is said in English.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -45,12 +46,19 @@ def say(language: str, replies: tuple[Reply, ...], more: dict[str, str] | None =
     values: dict[str, str] = {}
     choices: list[str] = []
     for reply in replies:
-        values = (more or {}) | {name: _word(language, v) for name, v in reply.values.items()}
+        named = (more or {}) | {name: _word(language, v) for name, v in reply.values.items()}
         choices = [_word(language, choice) for choice in reply.choices]
         numbered = [f"{number}. {choice}" for number, choice in enumerate(choices, 1)]
-        told = sentence(language, reply.key).format(**values).strip()
+        told = sentence(language, reply.key).format(**named).strip()
         texts.append("\n".join([told, *numbered]))
+        values = _numbered(reply.key, named)
     return Said("\n\n".join(texts), language, values, choices)
+
+
+def _numbered(key: str, named: dict[str, str]) -> dict[str, str]:
+    """The values as templates name them: by number, in the order of the English sentence."""
+    places = dict.fromkeys(re.findall(r"{(\w+)}", sentence(_SOURCE, key)))
+    return {str(number): named.get(name, "") for number, name in enumerate(places, 1)}
 
 
 def _word(language: str, text: str) -> str:

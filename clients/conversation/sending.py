@@ -68,7 +68,7 @@ async def _choose(
     channel = CHANNELS[standing.channel]
     for message in await outbox.waiting(connection, settings, home, conversation_id):
         mail = _Mail(desk, home, standing, message, channel)
-        if not _is_open(mail) and _template(mail) is None:
+        if not _may_be_said(mail):
             await outbox.hold(connection, home, message.outbound_id, _CLOSED)
             continue
         if not await conversations.pace(
@@ -83,6 +83,13 @@ async def _choose(
 def _is_open(mail: _Mail) -> bool:
     window = mail.channel.window
     return window is None or dates.now() - mail.standing.heard_at < window
+
+
+def _may_be_said(mail: _Mail) -> bool:
+    """Whether it may be sent now; what was held back waits until the citizen has written again."""
+    message, heard_at = mail.message, mail.standing.heard_at
+    waits = message.state == "held" and heard_at <= message.created_at
+    return (_is_open(mail) and not waits) or _template(mail) is not None
 
 
 def _template(mail: _Mail) -> str | None:
