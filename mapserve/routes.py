@@ -4,6 +4,7 @@ from litestar.types import ControllerRouterHandler
 
 from mapserve import directory, hex_routes, live_routes, places, style_routes, tiles
 from mapserve.admin import routes as admin
+from mapserve.export import routes as export
 from mapserve.ogcapi import routes as ogcapi
 from mapserve.wfs import routes as wfs
 from mapserve.wms import routes as wms
@@ -18,5 +19,6 @@ routes: list[ControllerRouterHandler] = [
     *ogcapi.routes,
     *admin.routes,
     *wfs.routes,
+    *export.routes,
     *wms.routes,
 ]

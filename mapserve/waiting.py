@@ -1,7 +1,7 @@
-"""Work for a client that may go away: then it stops, and its query with it."""
+"""Work for a client who waits: it stops when they go away, and begins before they are answered."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
 from litestar.types import Receive
@@ -22,6 +22,19 @@ async def while_waited_for(receive: Receive, making: Coroutine[Any, Any, T]) -> 
     finally:
         gone.cancel()
         work.cancel()
+
+
+async def begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Pieces of an answer, the first made now: what goes wrong with those is told as an error."""
+    first = [await anext(pieces, b""), await anext(pieces, b"")]
+
+    async def everything() -> AsyncIterator[bytes]:
+        for each in first:
+            yield each
+        async for each in pieces:
+            yield each
+
+    return everything()
 
 
 async def _gone(receive: Receive) -> None:

@@ -53,6 +53,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     worker_processes: Annotated[
         Natural, Meta(description="Queue workers beside the web processes of `open311 serve`.")
     ] = 1
+    words_dir: Annotated[
+        str,
+        Meta(
+            description="Folder of word lists and rules that are added to the built-in ones, by "
+            "which workers read messages ([languages.md](languages.md))."
+        ),
+    ] = ""
     drain_seconds: Annotated[
         Positive, Meta(description="How long a stop waits for requests and tasks under way.")
     ] = 10

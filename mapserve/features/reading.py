@@ -228,6 +228,11 @@ def _read_cursor(cursor: str, columns: Sequence[Column]) -> list[Any]:
     return keys
 
 
+def cursor_behind(name: str) -> str:
+    """The cursor of a feature in the order of ids."""
+    return _write_cursor([name])
+
+
 def _write_cursor(keys: Sequence[str | None]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(keys)).decode()
 

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from mapserve.drawing import Layer
+from mapserve.export.formats import FORMATS
 from mapserve.features.crs import CRS84, LISTED
 from mapserve.features.extents import Extent
 from mapserve.ogcapi.negotiation import HTML, JSON, MEDIA_TYPES, OPENAPI_TYPE
@@ -192,6 +193,15 @@ def _links(here: str, root: str, layer: Layer) -> Sequence[Link]:
         Link(f"{here}/tiles", f"{_REL}/tilesets-vector", MEDIA_TYPES[JSON], "Vector tiles"),
         Link(f"{root}/styles/{layer.name}.json", "style", "application/json", "MapLibre style"),
         Link(f"{root}/legend/{layer.name}.png", "preview", "image/png", "Legend"),
+        *(
+            Link(
+                f"{root}/export/{layer.name}.{each.extension}",
+                "enclosure",
+                each.media_type,
+                each.title,
+            )
+            for each in FORMATS.values()
+        ),
     ]
 
 

@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
 from mapserve.drawing import WORLD, Layer
+from mapserve.export.formats import FORMATS
 from mapserve.features.extents import extent
 from mapserve.layers import LAYERS, find_features, list_features, opened
 from mapserve.ogcapi import documents, items, openapi, pages, problems, tile_routes
@@ -47,6 +48,7 @@ async def _landing_page(
         "address": context.settings.address,
         "bounds": where.bounds or WORLD,
         "services": documents.services(root),
+        "formats": list(FORMATS.values()),
     }
 
 

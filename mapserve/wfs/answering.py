@@ -1,16 +1,15 @@
 """The answers of WFS: features, hits, and single values, from the layers' features."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-import numpy as np
-import shapely
 from msgspec import structs
 
 from mapserve.drawing import Layer
+from mapserve.export.formats import FORMATS, Format
 from mapserve.features import geojson
+from mapserve.features.kinds import as_declared
 from mapserve.features.reading import Features, Query, read, stream
 from mapserve.features.source import GEOMETRY
 from mapserve.layers import opened
@@ -27,19 +26,31 @@ GML32_TYPE = "application/gml+xml; version=3.2"
 GML31_TYPE = "text/xml; subtype=gml/3.1.1"
 JSON_TYPE = "application/json"
 _JSON = ("application/json", "json", "geojson", "application/geo+json", "application/vnd.geo+json")
+_FILES = {"shape-zip": "shp.zip", "shapezip": "shp.zip", "geopackage": "gpkg", "excel": "xlsx"}
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _SPACES = {NEW: "http://www.opengis.net/wfs/2.0", "1.1.0": "http://www.opengis.net/wfs"}
 
 
 def is_json(asked: Asked) -> bool:
-    """Whether features are wanted as GeoJSON. Raises OwsException for a form that there is not."""
+    """Whether features are wanted as GeoJSON."""
+    return asked.format.lower() in _JSON
+
+
+def file_format(asked: Asked) -> Format | None:
+    """The format of a file that is wanted instead of GML.
+
+    Raises OwsException for one that there is not.
+    """
     text = asked.format.lower()
-    if text in _JSON:
-        return True
-    if text and "gml" not in text and text not in ("text/xml", "application/xml"):
-        told = "outputFormat is GML 3.2, GML 3.1.1 or application/json."
+    if not text or "gml" in text or text in ("text/xml", "application/xml"):
+        return None
+    extension = _FILES.get(text, text)
+    found = FORMATS.get(extension)
+    found = found or next((each for each in FORMATS.values() if each.media_type == text), None)
+    if found is None:
+        told = f"outputFormat is GML, application/json, or {', '.join(FORMATS)}."
         raise OwsException("InvalidParameterValue", told, "outputFormat")
-    return False
+    return found
 
 
 async def write_features(call: Call, parts: Sequence[Part]) -> AsyncIterator[bytes]:
@@ -65,23 +76,12 @@ async def write_features(call: Call, parts: Sequence[Part]) -> AsyncIterator[byt
 def _written(features: Features, part: Part, *, is_new: bool) -> str:
     dialect = GML32 if is_new else GML31
     names, in_xy = of_layer(part.layer), part.system.in_xy
-    shapes = declared(features.shapes, part.layer.source.geometry_type)
+    shapes = as_declared(features.shapes, part.layer.source.geometry_type)
     features = structs.replace(features, shapes=shapes)
     members = gml.write(features, part.layer.name, names, part.system.crs, dialect, by_url=in_xy)
     if is_new:
         return "".join(f"<wfs:member>{each}</wfs:member>" for each in members)
     return "".join(members)
-
-
-def declared(shapes: Any, geometry_type: str) -> Any:
-    """Shapes of the kind that the schema has: of lines and areas always several."""
-    if geometry_type not in ("LineString", "Polygon"):
-        return shapes
-    made = np.array(shapes, dtype=object)
-    kinds = shapely.get_type_id(made)
-    made[kinds == 1] = shapely.multilinestrings(made[kinds == 1].reshape(-1, 1))
-    made[kinds == 3] = shapely.multipolygons(made[kinds == 3].reshape(-1, 1))
-    return made
 
 
 async def _features(call: Call, part: Part) -> AsyncIterator[Features]:
@@ -185,7 +185,7 @@ async def write_one(call: Call) -> bytes:
         features = await read(reading, Query(ids=(own,), limit=1))
     if not len(features):
         raise unknown
-    shapes = declared(features.shapes, layer.source.geometry_type)
+    shapes = as_declared(features.shapes, layer.source.geometry_type)
     features = structs.replace(features, shapes=shapes)
     dialect = GML32 if call.asked.version == NEW else GML31
     (element,) = gml.write(

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from mapserve.drawing import WORLD, Layer
+from mapserve.export.formats import FORMATS
 from mapserve.features.crs import CRS84, LISTED
 from mapserve.features.extents import Extent
 from mapserve.wfs import fes
@@ -32,7 +33,8 @@ _TYPES = {
 }
 _SHAPES = {"Point": "Point", "LineString": "MultiCurve", "Polygon": "MultiSurface"}
 _SHAPES |= {"MultiPolygon": "MultiSurface"}
-FORMATS = ("application/gml+xml; version=3.2", "text/xml; subtype=gml/3.2", "application/json")
+_FILES = tuple(each.media_type for each in FORMATS.values() if "gml" not in each.media_type)
+NEW_FORMATS = ("application/gml+xml; version=3.2", "text/xml; subtype=gml/3.2", "application/json")
 OLD_FORMATS = ("text/xml; subtype=gml/3.1.1", "application/json")
 
 
@@ -51,7 +53,7 @@ def capabilities(call: Call, layers: Sequence[tuple[Layer, Extent]]) -> bytes:
         crs84=CRS84.urn,
         default=DEFAULT.name,
         most=call.context.settings.max_page_features,
-        formats=FORMATS if version == NEW else OLD_FORMATS,
+        formats=(*(NEW_FORMATS if version == NEW else OLD_FORMATS), *_FILES),
         operators=fes.OPERATORS,
         stored=GET_BY_ID,
     )

@@ -7,18 +7,23 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
+from msgspec import structs
 
 from mapserve import kvp, xml_reading
 from mapserve.answers import answer
 from mapserve.drawing import Layer
+from mapserve.export import downloads
+from mapserve.export.formats import Format
+from mapserve.features.crs import CRS84
 from mapserve.features.extents import extent
 from mapserve.layers import list_features, opened
+from mapserve.waiting import begun
 from mapserve.wfs import answering, asking, documents, exceptions, querying
 from mapserve.wfs.answering import GML31_TYPE, GML32_TYPE, JSON_TYPE
 from mapserve.wfs.asking import NEW, Asked
 from mapserve.wfs.exceptions import OwsException, told_as
 from mapserve.wfs.names import local
-from mapserve.wfs.querying import Call
+from mapserve.wfs.querying import Call, Part
 from open311 import accounts, jurisdictions
 from open311.context import Context
 from open311.errors import Problem
@@ -99,15 +104,31 @@ async def _describe_feature_type(request: Request[Any, Any, Any], call: Call) ->
 
 
 async def _get_feature(_: Request[Any, Any, Any], call: Call) -> Answer:
-    is_json = answering.is_json(call.asked)
+    media_type = GML32_TYPE if call.asked.version == NEW else GML31_TYPE
     if call.asked.by_id:
-        media_type = GML32_TYPE if call.asked.version == NEW else GML31_TYPE
         return Response(await answering.write_one(call), media_type=media_type)
+    is_json = answering.is_json(call.asked)
+    chosen = None if is_json else answering.file_format(call.asked)
     parts = await querying.find_parts(call)
     if is_json:
         return await _streamed(answering.write_json(call, parts), JSON_TYPE)
-    media_type = GML32_TYPE if call.asked.version == NEW else GML31_TYPE
+    if chosen is not None and not call.asked.hits_only:
+        return await _get_file(call, parts, chosen)
     return await _streamed(answering.write_features(call, parts), media_type)
+
+
+async def _get_file(call: Call, parts: Sequence[Part], chosen: Format) -> Answer:
+    if len(parts) != 1:
+        raise OwsException("InvalidParameterValue", "A file has one layer.", "typeName")
+    (part,) = parts
+    # a file is whole unless it is said how many
+    limit = part.query.limit if call.asked.count is not None else None
+    query = structs.replace(part.query, limit=limit, with_shapes=True)
+    crs = CRS84 if chosen.degrees_only else part.system.crs
+    name = f"{part.layer.name}.{chosen.extension}"
+    file = downloads.pieces(call.context, call.city, part.layer, query, crs, chosen)
+    named = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Stream(await begun(file), media_type=chosen.media_type, headers=named)
 
 
 async def _get_property_value(_: Request[Any, Any, Any], call: Call) -> Answer:
@@ -118,16 +139,7 @@ async def _get_property_value(_: Request[Any, Any, Any], call: Call) -> Answer:
 
 
 async def _streamed(pieces: AsyncIterator[bytes], media_type: str) -> Stream:
-    """Sent while it is read. What goes wrong with the first pieces is still told as an error."""
-    first = [await anext(pieces, b""), await anext(pieces, b"")]
-
-    async def everything() -> AsyncIterator[bytes]:
-        for each in first:
-            yield each
-        async for each in pieces:
-            yield each
-
-    return Stream(everything(), media_type=media_type)
+    return Stream(await begun(pieces), media_type=media_type)
 
 
 async def _list_stored_queries(request: Request[Any, Any, Any], call: Call) -> Answer:

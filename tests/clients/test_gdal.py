@@ -13,7 +13,7 @@ import shapely
 
 from ingest import datasets
 from ingest.datasets import About, Source
-from mapserve.export import Wanted, export
+from mapserve.pmtiles_export import Wanted, export
 from mapserve.filters import Selection
 from open311 import db, jurisdictions
 from open311.settings import Settings

@@ -1,6 +1,5 @@
 """Web Feature Service, as QGIS, GDAL and OWSLib ask for it."""
 
-
 import httpx
 import pyproj
 import pytest
@@ -181,6 +180,15 @@ async def test_geojson(cape_town: httpx.AsyncClient) -> None:
     told = answer.json()
     assert told["numberMatched"] == told["numberReturned"] == len(told["features"]) > 1000
     assert 2_070_000 < told["features"][0]["geometry"]["coordinates"][0] < 2_080_000
+
+
+@pytest.mark.parametrize("name", ["csv", "shape-zip", "gpkg", "application/flatgeobuf"])
+async def test_files(cape_town: httpx.AsyncClient, name: str) -> None:
+    query = {"SERVICE": "WFS", "REQUEST": "GetFeature", "VERSION": "2.0.0", "TYPENAMES": "wards"}
+    answer = await cape_town.get("/wfs", params=query | {"OUTPUTFORMAT": name})
+    assert answer.status_code == 200
+    assert "attachment" in answer.headers["content-disposition"]
+    assert len(answer.content) > 5_000
 
 
 async def test_an_old_client(cape_town: httpx.AsyncClient, rows: list[Row]) -> None:
