@@ -27,6 +27,7 @@ COMMANDS = {
     "reporter": "open311.commands.reporters:reporter",
     "place": "open311.commands.places:place",
     "route": "open311.commands.places:route",
+    "chat": "open311.commands.chat:chat",
     "task": "open311.commands.tasks:task",
     "boundary": "open311.commands.boundaries:boundary",
     "layer": "open311.commands.layers:layer",

@@ -63,6 +63,12 @@ where jurisdiction_id = :jurisdiction_id
     and (outbound_id = cast(:outbound_id as text) or provider_id = cast(:provider_id as text))
 returning state
 """)  # noqa: S608
+_SAID = text("""
+select number, sealed from outbound
+where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
+    and number > :after and state = 'delivered'
+order by number
+""")
 _ABOUT = text("""
 select service_request_id from outbound
 where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
@@ -180,6 +186,24 @@ async def follow(
     names = {"jurisdiction_id": jurisdiction_id, "outbound_id": outbound_id}
     names |= {"provider_id": provider_id, "state": state, "error": error}
     return (await connection.execute(_FOLLOW, names)).scalar_one_or_none()
+
+
+async def said(
+    connection: AsyncConnection,
+    settings: Settings,
+    jurisdiction_id: str,
+    conversation_id: str,
+    after: int,
+) -> list[tuple[int, str]]:
+    """What was delivered in a conversation after a number: numbers and texts, in their order."""
+    names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
+    cipher = secrets.cipher(settings.secret_keys)
+    rows = await connection.execute(_SAID, names | {"after": after})
+    return [
+        (row.number, msgspec.json.decode(cipher.decrypt(row.sealed), type=Said).text)
+        for row in rows
+        if row.sealed is not None
+    ]
 
 
 async def about(

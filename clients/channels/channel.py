@@ -56,6 +56,11 @@ class Channel(Protocol):
         """How long after a citizen wrote anything may be said; later only by template."""
         ...
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether the provider brings and takes its messages."""
+        ...
+
     def read(self, content: bytes) -> Inbound:
         """A message as it was received. Raises ValueError for what is none."""
         ...

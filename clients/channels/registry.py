@@ -2,16 +2,20 @@
 
 from clients.channels.channel import Channel
 from clients.channels.sms import Sms
+from clients.channels.terminal import Terminal
 from clients.whatsapp.channel import WhatsApp
 from open311.settings import Settings
 
-CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (WhatsApp(), Sms())}
+_ALL: tuple[Channel, ...] = (WhatsApp(), Sms(), Terminal())
+CHANNELS = {channel.name: channel for channel in _ALL}
+SENT = tuple(channel for channel in _ALL if channel.is_sent)
+"""Those that the provider brings."""
 
 
 def numbers(settings: Settings, channel: str) -> dict[str, tuple[str, ...]]:
     """The jurisdictions that each of our numbers of a channel serves; the first is its home."""
-    entries = {"whatsapp": settings.whatsapp_numbers, "sms": settings.sms_numbers}[channel]
-    split = (entry.partition("=") for entry in entries)
+    entries = {"whatsapp": settings.whatsapp_numbers, "sms": settings.sms_numbers}
+    split = (entry.partition("=") for entry in entries.get(channel, ()))
     return {
         number.strip().removeprefix("whatsapp:"): tuple(
             part.strip().lower() for part in served.split("+") if part.strip()

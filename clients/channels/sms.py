@@ -24,6 +24,7 @@ class Sms:
 
     name = "sms"
     window: timedelta | None = None
+    is_sent = True
 
     def read(self, content: bytes) -> Inbound:
         """A message as it was received. Raises ValueError for what is none."""

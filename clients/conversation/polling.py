@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from clients.channels.channel import Channel
 from clients.channels.provider import Declined, Unreachable
-from clients.channels.registry import CHANNELS, numbers
+from clients.channels.registry import SENT, numbers
 from clients.conversation.desk import Desk
 from open311 import conversations, dates, inbox, tasks
 
@@ -36,7 +36,7 @@ async def run(desk: Desk) -> None:
 async def poll(desk: Desk) -> int:
     """Keep every message of the last day that is not here; how many there were."""
     found = 0
-    for channel in CHANNELS.values():
+    for channel in SENT:
         for ours, cities in numbers(desk.context.settings, channel.name).items():
             found += await _poll_one(desk, channel, ours, cities[0])
     if found:

@@ -67,8 +67,8 @@ def pick(state: State, heard: Heard) -> str | None:
 def _answer(state: State, heard: Heard, city: City, command: str) -> Turn | None:
     """What follows from an answer to the open question; None when it is none."""
     picked = pick(state, heard)
-    if picked is None and command in ("yes", "no", "new") and command in state.options:
-        picked = command
+    if picked is None and command in ("yes", "no", "new"):
+        picked = _in_words(state, command)
     match state.asked:
         case "confirm" if picked == "yes":
             return file(state)
@@ -98,6 +98,15 @@ def _placed(draft: Draft, heard: Heard) -> Draft:
         return replace(draft, places=heard.spots)
     known = heard.spots[0] if heard.spots else Spot("")
     return replace(draft, spot=replace(known, name=heard.text))
+
+
+def _in_words(state: State, command: str) -> str | None:
+    """The option that a yes or no means: of one service and "something else", that service."""
+    if command in state.options:
+        return command
+    if state.asked == "service" and len(state.options) == 2 and command in ("yes", "no"):
+        return state.options[0] if command == "yes" else state.options[1]
+    return None
 
 
 def _take(state: State, picked: str, city: City) -> State:

@@ -113,6 +113,8 @@ def _parameters(mail: _Mail) -> dict[str, str]:
 
 async def _deliver(mail: _Mail) -> None:
     """Send, and write what became of it. Raises Later when it must be tried again."""
+    if not mail.channel.is_sent:
+        return await _note(mail, None, "delivered")
     parameters = _parameters(mail)
     provider, message = mail.desk.provider, mail.message
     try:

@@ -16,6 +16,7 @@ class WhatsApp:
 
     name = "whatsapp"
     window = timedelta(hours=24)
+    is_sent = True
 
     def read(self, content: bytes) -> Inbound:
         """A message as it was received. Raises ValueError for what is none."""

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 
 from clients.channels import forms
-from clients.channels.registry import CHANNELS, numbers
+from clients.channels.registry import CHANNELS, SENT, numbers
 from clients.whatsapp import signatures
 from open311 import conversations, inbox, outbox, tasks
 from open311.context import Context
@@ -49,7 +49,7 @@ async def provide_form(request: Asked, settings: NamedDependency[Settings]) -> b
     return body
 
 
-@post([f"/{name}/inbound" for name in CHANNELS], status_code=200)
+@post([f"/{channel.name}/inbound" for channel in SENT], status_code=200)
 async def receive(
     request: Asked, form: NamedDependency[bytes], context: NamedDependency[Context]
 ) -> Response[bytes]:
@@ -81,7 +81,7 @@ def _check_account(settings: Settings, form: Mapping[str, str]) -> None:
         raise ValueError("This is another account's.")
 
 
-@post([f"/{name}/status" for name in CHANNELS], status_code=200)
+@post([f"/{channel.name}/status" for channel in SENT], status_code=200)
 async def follow(
     request: Asked,
     form: NamedDependency[bytes],

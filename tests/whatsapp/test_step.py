@@ -142,6 +142,12 @@ def test_what_may_be_several_services_is_asked() -> None:
     assert roads.options == ("HOLE", "SIGN", "other")
 
 
+def test_of_one_service_a_yes_is_enough() -> None:
+    for word, code in (("ja", "HOLE"), ("nee", None)):
+        state, _ = talk(hear("something", guesses=(("HOLE", 0.4),)), hear(word))
+        assert state.draft.service_code == code
+
+
 def test_a_place_of_several_is_asked_never_guessed() -> None:
     spots = (Spot("Main Road, Claremont"), Spot("Main Road, Diep River"))
     state, _ = talk(WORDS)
