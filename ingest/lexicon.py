@@ -17,6 +17,12 @@ WORDS = Path(__file__).parent / "words"
 LANGUAGES = ("en", "af", "zu", "xh", "st", "tn", "nso", "ts", "ss", "ve", "nr")
 _RULES = {"categories": "category", "hazards": "hazard"}
 _LEVELS = "urgency"
+# short messages in one of a family are often taken for another of it
+_FAMILIES = {
+    **{"en": "en", "af": "af", "ts": "ts", "ve": "ve"},
+    **dict.fromkeys(("zu", "xh", "ss", "nr"), "nguni"),
+    **dict.fromkeys(("st", "tn", "nso"), "sotho"),
+}
 _KEY = 3
 _SHORT = 4
 _MOST = 1000
@@ -79,8 +85,8 @@ class Lexicon:
     def find(self, text: str, language: str | None = None) -> dict[str, str]:
         """The concepts that a text names, each with the word of the text that names it.
 
-        All languages count, for people mix them; words of up to four letters count only in the
-        language of the text, if that is known.
+        All languages count, for people mix them; words of up to four letters count only when they
+        are of the text's language or one near to it, if that is known.
         """
         words = fold(text[:_MOST]).split()
         found: dict[str, str] = {}
@@ -106,7 +112,8 @@ class Lexicon:
 
 
 def _counts(entry: Entry, language: str | None) -> bool:
-    return language in (None, entry.language) or _is_long(entry)
+    near = language is None or _FAMILIES[language] == _FAMILIES.get(entry.language)
+    return near or _is_long(entry)
 
 
 def _is_long(entry: Entry) -> bool:
@@ -187,12 +194,15 @@ def use(folder: str) -> None:
 
     For the start of a program: what was read before is forgotten.
     """
+    if folder and not Path(folder).is_dir():
+        raise LexiconError(f"{folder} is no folder")
     _added[:] = [Path(folder)] if folder else []
     installed.cache_clear()
     _rules.cache_clear()
     installed()
     for kind in _RULES:
         rules(kind)
+    levels()
 
 
 @cache
@@ -222,9 +232,9 @@ def _leveled(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         yield number, row
 
 
-def known(language: str) -> str:
-    """The language whose short words count: English for those that have no list."""
-    return language if language in LANGUAGES else "en"
+def known(language: str) -> str | None:
+    """A language that has a list; None of any other."""
+    return language if language in LANGUAGES else None
 
 
 @cache

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
@@ -13,6 +14,7 @@ from litestar.exceptions import HTTPException
 
 from clients.web import city, pages, report, tracking
 from clients.whatsapp import webhooks
+from ingest import models
 from mapserve import tiles
 from mapserve.atlas import Atlas
 from mapserve.ogcapi import pages as ogc_pages
@@ -61,6 +63,7 @@ _COMPRESSION = CompressionConfig(
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application; connections open with its lifespan and close with it."""
     context = connections.open_context(settings)
+    context.checks = {f"{name} model": partial(models.trouble, name) for name in models.FILES}
     feeds = Feeds(context)
     atlas = Atlas(context)
     app = Litestar(

@@ -1,5 +1,7 @@
 """What one running server holds: settings and open connections, handed to whoever needs them."""
 
+from collections.abc import Callable
+
 from obstore.store import ObjectStore
 from redis.asyncio import Redis
 from saq.queue.redis import RedisQueue
@@ -13,7 +15,8 @@ class Context:
     """The server's state beside PostgreSQL and Redis themselves.
 
     `db` is the application role's, `maps` the map role's: it sees what everybody may see. By `hub`
-    a web process hears what changes.
+    a web process hears what changes. `checks` say what is wrong with things that serving can do
+    without, or nothing.
     A plain class: as a struct, msgspec would look into the store's types, which it cannot.
     """
 
@@ -34,3 +37,4 @@ class Context:
         self.queue = queue
         self.store = store
         self.hub = hub
+        self.checks: dict[str, Callable[[], str]] = {}

@@ -46,9 +46,12 @@ async def get_live() -> dict[str, str]:
 
 @route("/health/ready", http_method=_READ)
 async def get_ready(context: NamedDependency[Context]) -> Response[dict[str, Any]]:
-    """Everything that serving needs is there; without Redis or a worker, some things are late."""
+    """Everything that serving needs is there; without Redis or a worker, some things are late.
+
+    And without the models of messages, people are asked what programs would have guessed.
+    """
     checks = await _look(context)
-    missing = [name for name, trouble in checks.items() if trouble and name not in _OPTIONAL]
+    missing = [name for name, trouble in checks.items() if trouble and name in _NEEDED]
     told = {name: trouble or "ok" for name, trouble in checks.items()}
     status = "missing: " + ", ".join(missing) if missing else "ok"
     return Response({"status": status, "checks": told}, status_code=503 if missing else 200)
@@ -60,6 +63,7 @@ async def _look(context: Context) -> dict[str, str]:
     async with latest.lock:
         if time.monotonic() >= latest.until:
             latest.checks = {name: await _try(check, context) for name, check in _CHECKS.items()}
+            latest.checks |= {name: check() for name, check in context.checks.items()}
             latest.until = time.monotonic() + _REMEMBER_SECONDS
     return latest.checks
 
@@ -108,7 +112,8 @@ async def get_metrics(context: NamedDependency[Context]) -> Response[bytes]:
         counters = generate_latest(registry)
     else:
         counters = generate_latest()
-    body = counters + await _task_metrics(context) + await _relay_metrics(context)
+    parts = [_task_metrics(context), _relay_metrics(context), _check_metrics(context)]
+    body = counters + b"".join([await part for part in parts])
     return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -134,12 +139,20 @@ async def _relay_metrics(context: Context) -> bytes:
     return generate_latest(registry)
 
 
+async def _check_metrics(context: Context) -> bytes:
+    registry = CollectorRegistry()
+    ready = Gauge("open311_ready", "1 when a part is as it should be", ["part"], registry=registry)
+    for name, trouble in (await _look(context)).items():
+        ready.labels(name).set(not trouble)
+    return generate_latest(registry)
+
+
 _CHECKS = {
     "database": _check_database,
     "media": _check_media,
     "redis": _check_redis,
     "relay": _check_relay,
 }
-_OPTIONAL = {"redis", "relay"}
+_NEEDED = {"database", "media"}
 
 routes = [get_live, get_ready, get_metrics]

@@ -15,7 +15,7 @@ from clients.conversation import errands, notices, photos, polling, sending, tur
 from clients.conversation.desk import Desk
 from clients.conversation.senses import Guesses, Senses, of_categories
 from clients.conversation.state import City
-from ingest import reading, uploads
+from ingest import lexicon, reading, uploads
 from ingest.category import classify
 from ingest.language import identify
 from ingest.language.identification import OTHER, SURE
@@ -33,7 +33,7 @@ from open311 import (
     tokens,
 )
 from open311.context import Context
-from open311.settings import Settings
+from open311.settings import Settings, SettingsError
 from open311.tasks import Handler
 
 CONCURRENCY = 8
@@ -75,7 +75,11 @@ def _services(text: str, language: str, city: City) -> Guesses:
 
 
 async def run(settings: Settings, known: Callable[[Context], Handlers] = handlers) -> None:
-    """Work until SIGTERM or SIGINT; then finish what is under way within `drain_seconds`."""
+    """Work until SIGTERM or SIGINT; then finish what is under way within `drain_seconds`.
+
+    Raises SettingsError when the word lists cannot be read.
+    """
+    _learn_words(settings)
     stop, due = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -92,6 +96,13 @@ async def run(settings: Settings, known: Callable[[Context], Handlers] = handler
     finally:
         await connections.close_context(context)
         _log.info("worker stopped")
+
+
+def _learn_words(settings: Settings) -> None:
+    try:
+        lexicon.use(settings.words_dir)
+    except lexicon.LexiconError as error:
+        raise SettingsError(f"WORDS_DIR: {error}") from None
 
 
 @asynccontextmanager

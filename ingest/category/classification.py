@@ -15,7 +15,7 @@ from ingest.models import Predictor
 NOTHING = "other"
 """The model's label for what reports nothing: greetings, thanks, talk."""
 
-SURE, UNSURE = 0.75, 0.25
+SURE, UNSURE = 0.7, 0.25
 """From these confidences on a report is filed without a question, or is worth offering.
 
 ingest/category/model.md says how often each is right.
