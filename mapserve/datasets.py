@@ -102,6 +102,8 @@ def layer_of(dataset: Dataset) -> Layer:
         MAX_ZOOM,
         min_zoom=dataset.min_zoom,
         attribution=dataset.attribution,
+        licence=dataset.licence,
+        keywords=dataset.keywords,
         bounds=dataset.bounds,
         access="staff" if dataset.access == "staff" else "public",
         looks=dataset.style,

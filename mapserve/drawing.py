@@ -70,6 +70,9 @@ class Layer(Struct, frozen=True):
     """What its features are read from, for all services that are not tiles."""
     min_zoom: int = 0
     attribution: str = ""
+    licence: str = ""
+    """On which terms others may use it."""
+    keywords: Sequence[str] = ()
     bounds: tuple[float, float, float, float] | None = None
     """West, south, east and north in degrees; those of the city unless it says so."""
     has_labels: bool = False

@@ -8,6 +8,7 @@ from mapserve.export import routes as export
 from mapserve.ogcapi import routes as ogcapi
 from mapserve.wfs import routes as wfs
 from mapserve.wms import routes as wms
+from mapserve.wmts import routes as wmts
 
 routes: list[ControllerRouterHandler] = [
     *directory.routes,
@@ -21,4 +22,5 @@ routes: list[ControllerRouterHandler] = [
     *wfs.routes,
     *export.routes,
     *wms.routes,
+    *wmts.routes,
 ]

@@ -21,10 +21,13 @@ from mapserve.drawing import Tile
 from mapserve.encodings import IDENTITY, choose
 from mapserve.filters import PARAMETERS, read
 from mapserve.layers import find_all
+from mapserve.ogcapi.tile_sets import MERCATOR
+from mapserve.pictures.tiles import picture_tile
+from mapserve.themes import LIGHT, THEMES
 from mapserve.waiting import while_waited_for
 from open311 import accounts, jurisdictions
 from open311.context import Context
-from open311.errors import NotFound
+from open311.errors import BadInput, NotFound
 from open311.etags import matches
 from open311.forms import Fields, read_query
 from open311.jurisdictions import Jurisdiction
@@ -50,8 +53,10 @@ async def get_tile(
     context: NamedDependency[Context],
     atlas: NamedDependency[Atlas],
 ) -> Response[bytes]:
-    """A tile: `/maps/capetown.gov.za/tiles/requests,hexes/11/1130/1229.mvt`, or `.pbf`."""
+    """A tile: `/maps/capetown.gov.za/tiles/requests,hexes/11/1130/1229.mvt`, `.pbf` or `.png`."""
     city = await jurisdictions.find(context.db, jurisdiction_id)
+    if y.endswith(".png"):
+        return await _serve_picture(request, context, atlas, city, layers, _picture_of(z, x, y))
     return await serve(request, context, atlas, city, layers, _read_tile(z, x, y))
 
 
@@ -72,6 +77,39 @@ async def serve(
     entry = await while_waited_for(request.receive, making)
     status, headers, body = _told(entry, request.headers.get)
     return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+async def _serve_picture(
+    request: Request[Any, Any, Any],
+    context: Context,
+    atlas: Atlas,
+    city: Jurisdiction,
+    layers: str,
+    asked: tuple[Tile, float],
+) -> Response[bytes]:
+    """A tile as PNG, for maps that draw no vectors: `?theme=dark`, and filters."""
+    fields = await read_query(request, context.settings)
+    selection = read(fields, ZoneInfo(city.time_zone))
+    theme = THEMES.get(fields.text("theme") or LIGHT.name)
+    if theme is None:
+        raise BadInput(f"theme must be one of {', '.join(THEMES)}.")
+    found = await find_all(context, city, layers, await accounts.identify(request, context))
+    tile, ratio = asked
+    making = picture_tile(context, atlas, city, found, MERCATOR, tile, theme, ratio, selection)
+    entry = await while_waited_for(request.receive, making)
+    headers = {"ETag": entry.etag, "Cache-Control": CACHE_CONTROL}
+    if matches(request.headers.get("if-none-match"), entry.etag):
+        return Response(b"", status_code=304, headers=headers)
+    return Response(entry.body, media_type="image/png", headers=headers)
+
+
+def _picture_of(z: str, x: str, y: str) -> tuple[Tile, float]:
+    """The tile of a picture, and how fine it is: `{y}@2x.png` is for finer screens."""
+    stem = y.removesuffix(".png")
+    row = stem.removesuffix("@2x")
+    if not all(_NUMBER.fullmatch(each) for each in (z, x, row)):
+        raise NotFound("Tiles are at {z}/{x}/{y}.png or {y}@2x.png, in whole numbers.")
+    return Tile(int(z), int(x), int(row)), 2.0 if stem != row else 1.0
 
 
 def _read_tile(z: str, x: str, y: str) -> Tile:

@@ -113,6 +113,7 @@ class Collection(Struct, frozen=True, rename="camel"):
     item_type: str = "feature"
     crs: tuple[str, ...] = tuple(each.uri for each in LISTED)
     storage_crs: str = CRS84.uri
+    license: str | UnsetType = UNSET
 
 
 def itself(href: str, form: str, title: str) -> list[Link]:
@@ -173,10 +174,11 @@ def collection(
         id=layer.name,
         title=layer.title,
         description=layer.description,
-        keywords=["service requests", city.name, layer.title],
+        keywords=[*(layer.keywords or ["service requests"]), city.name, layer.title],
         attribution=layer.attribution or city.name,
         extent=_where(extent),
         links=[*itself(here, form, layer.title), *_links(here, root, layer)],
+        license=layer.licence or UNSET,
     )
 
 

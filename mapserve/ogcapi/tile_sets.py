@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from geo.tiles import bounds, tile_at
 from mapserve.drawing import Layer
-from mapserve.features.crs import CRS84
+from mapserve.features.crs import CRS84, find_crs
 from mapserve.features.extents import Extent
 from mapserve.ogcapi.documents import Link, itself
 from mapserve.ogcapi.negotiation import JSON, MEDIA_TYPES
@@ -42,6 +42,16 @@ class Grid(Struct, frozen=True):
         """As the registry of the OGC has it."""
         return f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{self.name}"
 
+    @property
+    def urn(self) -> str:
+        """Its system, as WMTS has it."""
+        return find_crs(self.crs).urn
+
+    @property
+    def scales(self) -> str:
+        """The well-known set of scales that it keeps to."""
+        return _SCALES[self.name]
+
 
 MERCATOR = Grid(
     "WebMercatorQuad",
@@ -71,7 +81,7 @@ def definition(grid: Grid) -> dict[str, Any]:
         "title": grid.title,
         "uri": grid.uri,
         "crs": grid.crs,
-        "wellKnownScaleSet": f"http://www.opengis.net/def/wkss/OGC/1.0/{_SCALES[grid.name]}",
+        "wellKnownScaleSet": f"http://www.opengis.net/def/wkss/OGC/1.0/{grid.scales}",
         "tileMatrices": [_matrix(grid, zoom) for zoom in range(ZOOMS)],
     }
 

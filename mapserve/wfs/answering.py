@@ -13,9 +13,9 @@ from mapserve.features.kinds import as_declared
 from mapserve.features.reading import Features, Query, read, stream
 from mapserve.features.source import GEOMETRY
 from mapserve.layers import opened
+from mapserve.ows import OwsException
 from mapserve.wfs import gml
 from mapserve.wfs.asking import NEW, Asked
-from mapserve.wfs.exceptions import OwsException
 from mapserve.wfs.gml import GML31, GML32
 from mapserve.wfs.names import NAMESPACE, PREFIX, of_layer
 from mapserve.wfs.querying import Call, Part, find_layer

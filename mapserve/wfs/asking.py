@@ -6,10 +6,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from mapserve import xml_reading
+from mapserve import ows, xml_reading
 from mapserve.kvp import Parameters
-from mapserve.wfs import exceptions
-from mapserve.wfs.exceptions import OwsException, told_as
+from mapserve.ows import OwsException, told_as
 from mapserve.wfs.names import local
 from open311.settings import Settings
 
@@ -55,7 +54,7 @@ def read_parameters(parameters: Parameters, settings: Settings) -> Asked:
     """A call by parameters. Raises OwsException."""
     operation = parameters.text("REQUEST")
     if not operation:
-        raise exceptions.missing("REQUEST")
+        raise ows.missing("REQUEST")
     service = parameters.text("SERVICE", "WFS")
     if service != "WFS":
         raise OwsException("InvalidParameterValue", "SERVICE must be WFS.", "service")
@@ -67,7 +66,7 @@ def read_parameters(parameters: Parameters, settings: Settings) -> Asked:
         told = f"There is no stored query {stored[:80]!r}."
         raise OwsException("InvalidParameterValue", told, "STOREDQUERY_ID")
     if stored and not parameters.text("ID"):
-        raise exceptions.missing("ID")
+        raise ows.missing("ID")
     with told_as("InvalidParameterValue", "count"):
         named = next((n for n in ("COUNT", "MAXFEATURES") if parameters.text(n)), None)
         count = parameters.integer(named) if named else None
@@ -124,7 +123,7 @@ def _wanted(parameters: Parameters, settings: Settings) -> tuple[Wanted, ...]:
     if not named and ids:
         named = ",".join(dict.fromkeys(each.partition(".")[0] for each in ids))
     if not named:
-        raise exceptions.missing("typeNames")
+        raise ows.missing("typeNames")
     layers = [local(each) for group in _groups(named) for each in group.split(",")]
     filters = [_filter(each, settings) for each in _groups_of_filters(parameters.text("FILTER"))]
     properties = [each.split(",") for each in _groups(parameters.text("PROPERTYNAME"))]
@@ -222,14 +221,14 @@ def _by_id(stored: Any) -> str:
         raise OwsException("InvalidParameterValue", told, "STOREDQUERY_ID")
     found = next((each for each in stored if (each.get("name") or "").lower() == "id"), None)
     if found is None or not (found.text or "").strip():
-        raise exceptions.missing("ID")
+        raise ows.missing("ID")
     return str(found.text).strip()
 
 
 def _query(element: Any) -> Wanted:
     named = element.get("typeNames") or element.get("typeName") or ""
     if not named:
-        raise exceptions.missing("typeNames")
+        raise ows.missing("typeNames")
     properties = [*element.iterfind("{*}PropertyName"), *element.iterfind("{*}XlinkPropertyName")]
     sorts = [
         (local(each.findtext("{*}ValueReference") or each.findtext("{*}PropertyName") or ""),

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from mapserve.features.crs import from_crs
 from mapserve.features.source import GEOMETRY, Column, Source
+from mapserve.ows import OwsException
 from mapserve.wfs import gml_reading
-from mapserve.wfs.exceptions import OwsException
 from mapserve.wfs.names import local, xml_names
 from mapserve.wfs.systems import System
 from open311.errors import BadInput

@@ -10,9 +10,9 @@ from mapserve.features.crs import box_from
 from mapserve.features.reading import Query, count
 from mapserve.features.source import GEOMETRY
 from mapserve.layers import find_features, opened
+from mapserve.ows import OwsException, told_as
 from mapserve.wfs import fes
 from mapserve.wfs.asking import NEW, Asked, Wanted
-from mapserve.wfs.exceptions import OwsException, told_as
 from mapserve.wfs.names import of_layer
 from mapserve.wfs.systems import DEFAULT, System, find_system
 from open311.accounts import Account

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 from msgspec import structs
 
-from mapserve import kvp, xml_reading
+from mapserve import kvp, ows, xml_reading
 from mapserve.answers import answer
 from mapserve.drawing import Layer
 from mapserve.export import downloads
@@ -17,11 +17,11 @@ from mapserve.export.formats import Format
 from mapserve.features.crs import CRS84
 from mapserve.features.extents import extent
 from mapserve.layers import list_features, opened
+from mapserve.ows import OwsException, told_as
 from mapserve.waiting import begun
-from mapserve.wfs import answering, asking, documents, exceptions, querying
+from mapserve.wfs import answering, asking, documents, querying
 from mapserve.wfs.answering import GML31_TYPE, GML32_TYPE, JSON_TYPE
 from mapserve.wfs.asking import NEW, Asked
-from mapserve.wfs.exceptions import OwsException, told_as
 from mapserve.wfs.names import local
 from mapserve.wfs.querying import Call, Part
 from open311 import accounts, jurisdictions
@@ -52,7 +52,7 @@ async def serve_wfs(
         account = await accounts.identify(request, context)
         return await _operation(asked)(request, Call(context, city, account, asked))
     except Problem as problem:
-        body, status = exceptions.report(problem, version)
+        body, status = ows.report(problem, version)
         headers = {**problem.headers, "Cache-Control": "no-store"}
         return Response(body, status_code=status, media_type=_XML, headers=headers)
 
@@ -133,7 +133,7 @@ async def _get_file(call: Call, parts: Sequence[Part], chosen: Format) -> Answer
 
 async def _get_property_value(_: Request[Any, Any, Any], call: Call) -> Answer:
     if not call.asked.value:
-        raise exceptions.missing("valueReference")
+        raise ows.missing("valueReference")
     (part,) = (await querying.find_parts(call))[:1]
     return await _streamed(answering.write_values(call, part), GML32_TYPE)
 

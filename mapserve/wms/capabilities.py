@@ -48,6 +48,7 @@ class Shown(Struct, frozen=True):
     title: str
     description: str
     attribution: str
+    keywords: Sequence[str]
     bounds: Bounds
     boxes: list[tuple[str, tuple[float, ...]]]
     time: tuple[str, str] | None
@@ -102,6 +103,7 @@ def _shown(scene: Scene, layer: Layer, extent: Extent, version: str) -> Shown:
         title=layer.title,
         description=layer.description,
         attribution=layer.attribution,
+        keywords=layer.keywords,
         bounds=bounds,
         boxes=_boxes(bounds, version),
         time=(format_instant(span[0]), format_instant(span[1])) if span else None,

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from open311.errors import STATUS, BadInput, NotFound, Problem
 
-_OWS = {"2.0.0": ("1.1", "2.0.0"), "1.1.0": ("1.0", "1.0.0")}
+_OWS = {"2.0.0": ("1.1", "2.0.0"), "1.1.0": ("1.0", "1.0.0"), "1.0.0": ("1.1", "1.0.0")}
 """Versions of the report by that of the service."""
 
 
