@@ -37,7 +37,8 @@ where jurisdiction_id = :jurisdiction_id and upload_id = :upload_id
 """)
 _END = text("""
 update layer_upload
-set state = :state, problem = :problem, outcome = cast(:outcome as jsonb), finished_at = now(),
+set state = :state, problem = :problem, outcome = cast(:outcome as jsonb),
+    finished_at = clock_timestamp(),
     done = coalesce(cast(:number as bigint), done), size = coalesce(cast(:number as bigint), size)
 where jurisdiction_id = :jurisdiction_id and upload_id = :upload_id
     and state in ('waiting', 'running')

@@ -38,6 +38,15 @@ where ctid = any(array(
     limit :batch
 )) and jurisdiction_id = :jurisdiction_id
 """)
+_UPLOADS = text("""
+delete from layer_upload
+where ctid = any(array(
+    select ctid from layer_upload
+    where jurisdiction_id = :jurisdiction_id
+        and finished_at < now() - make_interval(days => :age)
+    limit :batch
+)) and jurisdiction_id = :jurisdiction_id
+""")
 # The newest stays: by it a web process knows that it has missed nothing.
 _RELAYED = text("""
 delete from relayed
@@ -71,6 +80,7 @@ async def purge(context: Context) -> None:
         try:
             await _delete(context.db, jurisdiction_id, _IDEMPOTENCY, settings.idempotency_hours)
             await _delete(context.db, jurisdiction_id, _TASKS, settings.task_days)
+            await _delete(context.db, jurisdiction_id, _UPLOADS, settings.task_days)
             await _delete(context.db, jurisdiction_id, _LAYER_USES, settings.layer_use_days)
             await _delete(context.db, jurisdiction_id, _RELAYED, settings.relay_minutes)
         except Exception as error:  # next hour is soon enough

@@ -28,12 +28,13 @@ async def hashed(password: str) -> str:
 
 async def is_right(password: str, stored: str | None) -> bool:
     """Whether it is the one stored; where there is none, the answer takes as long."""
-    return await asyncio.to_thread(_matches, password, stored or _nobodys()) and stored is not None
+    return await asyncio.to_thread(_matches, password, stored)
 
 
-def _matches(password: str, stored: str) -> bool:
+def _matches(password: str, stored: str | None) -> bool:
+    nobodys = _nobodys()  # made the first time, whoever that is
     try:
-        return _HASHER.verify(stored, password)
+        return _HASHER.verify(stored or nobodys, password) and stored is not None
     except VerifyMismatchError:
         return False
 

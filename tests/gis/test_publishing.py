@@ -71,6 +71,12 @@ async def test_a_file_becomes_a_layer_of_every_service(
     assert beds == {0, 10, 20}
     for each in ("/tiles/clinics.json", "/styles/clinics.json", "/collections/clinics"):
         assert (await desk.client.get(each, auth=httpx.Auth())).status_code == 200
+    collection = (await desk.client.get("/collections/clinics?f=json")).json()
+    assert (collection["license"], collection["keywords"][:2]) == ("CC0", ["health", "day"])
+    for each in ("WMS", "WFS"):
+        known = await desk.client.get(f"/{each.lower()}?service={each}&request=GetCapabilities")
+        assert "clinics" in known.text
+        assert "health" in known.text
     with pytest.raises(FileNotFoundError):
         await obstore.head_async(
             desk.context.store, f"uploads/{desk.city}/{sent['upload_id']}{path.suffix}"
