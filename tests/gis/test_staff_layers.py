@@ -95,6 +95,12 @@ PLACES = (
     "/wfs?service=WFS&version=2.0.0&request=GetFeature&typenames=staff-requests",
     "/wfs?service=WFS&version=2.0.0&request=DescribeFeatureType&typenames=staff-requests",
     "/wfs?service=WFS&version=1.1.0&request=GetFeature&typename=staff-requests",
+    tile(14).replace(".mvt", ".png"),
+    tile(14, "requests,staff-requests").replace(".mvt", "@2x.png"),
+    "/wmts?service=WMTS&version=1.0.0&request=GetTile&layer=staff-requests&style=light"
+    "&format=image/png&tilematrixset=WebMercatorQuad&tilematrix=0&tilerow=0&tilecol=0",
+    "/wmts/1.0.0/staff-requests/light/WebMercatorQuad/0/0/0.png",
+    *(f"/export/staff-requests.{each}" for each in ("geojson", "csv", "gpkg", "shp.zip", "xlsx")),
 )
 
 
