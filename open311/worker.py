@@ -15,7 +15,7 @@ from clients.conversation import errands, notices, photos, polling, sending, tur
 from clients.conversation.desk import Desk
 from clients.conversation.senses import Guesses, Senses, of_categories
 from clients.conversation.state import City
-from ingest import lexicon, reading, uploads
+from ingest import lexicon, reading, uploads, urgency
 from ingest.category import classify
 from ingest.language import identify
 from ingest.language.identification import OTHER, SURE
@@ -46,7 +46,7 @@ Handlers = Mapping[str, Handler]
 
 def handlers(context: Context) -> Handlers:
     """What is done for each kind of task."""
-    desk = Desk(context, Senses(language=_language, services=_services))
+    desk = Desk(context, Senses(_language, _services, _is_danger))
     return {
         inbox.KIND: partial(turns.go_on, desk),
         turns.SILENT_KIND: partial(turns.keep_silence, desk),
@@ -72,6 +72,11 @@ def _services(text: str, language: str, city: City) -> Guesses:
     """What of a city's services a message may mean."""
     guesses = [(guess.service_code, guess.confidence) for guess in classify(text, language)]
     return of_categories(guesses, text, city)
+
+
+def _is_danger(text: str, language: str) -> bool:
+    """Whether somebody may come to harm, by what a message says."""
+    return any(hazard.level >= urgency.DANGER for hazard in urgency.hazards(text, language))
 
 
 async def run(settings: Settings, known: Callable[[Context], Handlers] = handlers) -> None:
