@@ -13,16 +13,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from ingest.language.families import near
+
 WORDS = Path(__file__).parent / "words"
 LANGUAGES = ("en", "af", "zu", "xh", "st", "tn", "nso", "ts", "ss", "ve", "nr")
 _RULES = {"categories": "category", "hazards": "hazard"}
 _LEVELS = "urgency"
-# short messages in one of a family are often taken for another of it
-_FAMILIES = {
-    **{"en": "en", "af": "af", "ts": "ts", "ve": "ve"},
-    **dict.fromkeys(("zu", "xh", "ss", "nr"), "nguni"),
-    **dict.fromkeys(("st", "tn", "nso"), "sotho"),
-}
 _KEY = 3
 _SHORT = 4
 _MOST = 1000
@@ -112,8 +108,7 @@ class Lexicon:
 
 
 def _counts(entry: Entry, language: str | None) -> bool:
-    near = language is None or _FAMILIES[language] == _FAMILIES.get(entry.language)
-    return near or _is_long(entry)
+    return language is None or entry.language in near(language) or _is_long(entry)
 
 
 def _is_long(entry: Entry) -> bool:

@@ -52,6 +52,8 @@ class Calibration(Struct, frozen=True):
 
     rules: float = 0.8
     temperature: float = 1.0
+    alone: float = 1.0
+    """How much rules weigh without the model."""
     shown: tuple[str, ...] = ()
     """The groups that the model has seen real reports of."""
 
@@ -82,10 +84,13 @@ def guesses(weights: Mapping[str, float]) -> list[Guess]:
 
 
 def weigh(text: str, language: str) -> dict[str, float]:
-    """How likely each category is, and NOTHING; together 1."""
+    """How likely each category is, and NOTHING; together 1.
+
+    The model has read English reports; of other languages it knows nothing, and only rules speak.
+    """
     concepts = concepts_of(text, language)
-    labels = predict(models.load("category"), written(text, language, concepts))
-    return combine(labels, concepts, calibration())
+    model = models.load("category") if language in ("en", OTHER) else None
+    return combine(predict(model, written(text, concepts)), concepts, calibration())
 
 
 def concepts_of(text: str, language: str) -> frozenset[str]:
@@ -103,12 +108,16 @@ def combine(
     ruled = _ruled(concepts)
     if not ruled and not labels:
         return {NOTHING: 1.0}
-    scores = {NOTHING: log(max(_FLOOR, labels.get(NOTHING, 0.0)))}
+    nothing = max(_FLOOR, labels.get(NOTHING, 0.0)) if labels else _UNMODELLED
+    weighing, temperature = measured.rules, measured.temperature
+    if not labels:
+        weighing, temperature = measured.alone, 1.0
+    scores = {NOTHING: log(nothing)}
     for group, members in _members().items():
         weight = max(ruled.get(code, 0.0) for code in members)
         modelled = _modelled(group, labels, weight, measured.shown)
-        scores[group] = log(modelled) + measured.rules * weight
-    found = _shares(scores, measured.temperature)
+        scores[group] = log(modelled) + weighing * weight
+    found = _shares(scores, temperature)
     shares = {NOTHING: found[NOTHING]}
     for group, members in _members().items():
         within = {c: _SHARPNESS * ruled.get(c, 0.0) + 2 * labels.get(c, 0.0) for c in members}
@@ -116,20 +125,16 @@ def combine(
     return shares
 
 
-def written(text: str, language: str, concepts: frozenset[str]) -> str:
-    """A text as the model reads it: its words when they are English, and what all words mean.
-
-    So what it learns from English reports holds for the same concepts in every language.
-    """
-    words = [lexicon.fold(text)] if language in ("en", OTHER) else []
-    return " ".join([*words, *(f"_{concept}" for concept in sorted(concepts))])
+def written(text: str, concepts: frozenset[str]) -> str:
+    """A text as the model reads it: its words, and what they mean."""
+    told = " ".join(f"_{concept}" for concept in sorted(concepts))
+    return f"{lexicon.fold(text)} {told}".strip()
 
 
 def predict(model: Predictor | None, line: str) -> dict[str, float]:
-    """The model's groups and categories with their probabilities; none when it has nothing to say.
+    """The model's groups and categories with their probabilities; none without a model or words.
 
-    `line` is what `written` makes; in other languages than English it is empty when no word of
-    the lists was found.
+    `line` is what `written` makes.
     """
     if model is None or not line:
         return {}

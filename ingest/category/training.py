@@ -29,6 +29,7 @@ _KEPT_FEATURES = 50_000
 # Reports of one city make rules look less useful than they are in the next one, whose people write
 # otherwise: so they never weigh less than this.
 _RULES = (0.6, 0.8, 1.0)
+_ALONE = tuple(tenths / 10 for tenths in range(4, 21))
 _TEMPERATURES = (0.8, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0)
 
 
@@ -112,8 +113,7 @@ def train(reports: list[Labelled], also: list[Labelled], target: Path) -> Measur
 
 def _lines(reports: Iterable[Labelled]) -> Iterator[str]:
     for each in reports:
-        concepts = classification.concepts_of(each.text, each.language)
-        line = classification.written(each.text, each.language, concepts)
+        line = classification.written(each.text, classification.concepts_of(each.text, "en"))
         if line:
             yield f"__label__{each.label} {line}"
 
@@ -128,10 +128,9 @@ def _synthetic() -> Iterator[str]:
     for rule in lexicon.rules("categories"):
         for turn in range(round(_SYNTHETIC * min(rule.weight, 4) / 4)):
             aside = draw.sample(_ASIDE, draw.randint(0, _MOST_ASIDE))
-            concepts = sorted(rule.needed | (set(aside) - rule.barred))
-            said = [draw.choice(words[each]) for each in concepts if turn % 2 and words.get(each)]
-            line = " ".join([*said, *(f"_{each}" for each in concepts)])
-            yield f"__label__{rule.group} {line}"
+            concepts = rule.needed | (set(aside) - rule.barred)
+            said = [draw.choice(words[each]) for each in sorted(concepts) if turn % 2]
+            yield f"__label__{rule.group} {classification.written(' '.join(said), concepts)}"
 
 
 def _english_words() -> dict[str, list[str]]:
@@ -143,19 +142,27 @@ def _english_words() -> dict[str, list[str]]:
 
 
 def _read(report: Labelled, model: models.Predictor) -> Read:
-    concepts = classification.concepts_of(report.text, report.language)
-    line = classification.written(report.text, report.language, concepts)
+    concepts = classification.concepts_of(report.text, "en")
+    line = classification.written(report.text, concepts)
     return Read(report.label, classification.predict(model, line), concepts)
 
 
 def _calibrate(reports: list[Read], shown: tuple[str, ...]) -> Calibration:
-    """Those weights of rules and model that make what came out true most likely."""
+    """Those weights of rules and model that make what came out true most likely.
 
-    def surprise(calibration: Calibration) -> float:
-        return -sum(log(max(1e-9, _groups(r, calibration).get(r.label, 0.0))) for r in reports)
+    Of rules alone, which is all there is in other languages, among the reports that have some.
+    """
 
-    choices = [Calibration(rules, warm, shown) for rules in _RULES for warm in _TEMPERATURES]
-    return min(choices, key=surprise)
+    def surprise(calibration: Calibration, some: list[Read]) -> float:
+        return -sum(log(max(1e-9, _groups(r, calibration).get(r.label, 0.0))) for r in some)
+
+    together = min(
+        (Calibration(rules, warm, shown=shown) for rules in _RULES for warm in _TEMPERATURES),
+        key=lambda each: surprise(each, reports),
+    )
+    ruled = [Read(each.label, {}, each.concepts) for each in reports if each.concepts]
+    alone = min(_ALONE, key=lambda each: surprise(Calibration(alone=each), ruled))
+    return msgspec.structs.replace(together, alone=alone)
 
 
 def _groups(report: Read, calibration: Calibration) -> dict[str, float]:
@@ -163,9 +170,9 @@ def _groups(report: Read, calibration: Calibration) -> dict[str, float]:
     shares = classification.combine(report.labels, report.concepts, calibration)
     found: dict[str, float] = {NOTHING: shares[NOTHING]}
     for code, group in classification.categories().items():
-        found[group] = found.get(group, 0.0) + shares[code]
+        found[group] = found.get(group, 0.0) + shares.get(code, 0.0)
         if report.label == code:
-            found[code] = shares[code]
+            found[code] = shares.get(code, 0.0)
     return found
 
 

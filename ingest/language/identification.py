@@ -5,6 +5,7 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from ingest import models
+from ingest.language.families import near, near_any
 from ingest.language.writing import words_of
 from ingest.models import Predictor
 
@@ -13,7 +14,8 @@ SURE = 0.7
 """From this confidence on, nineteen of twenty are right; below it nobody changes language."""
 
 _PRIOR = 4.0
-"""How much likelier the language of the conversation is than each other."""
+"""How much likelier the language of the conversation is than each other; near ones, `_RELATIVE`."""
+_RELATIVE = 0.1
 _FOREIGN = 0.02
 _FEWEST_WORDS = 2
 _ALL = 12
@@ -47,7 +49,7 @@ def identify(
         return usual
     weights = _limited(weights, candidates)
     if prior in weights:
-        weights[prior] *= _PRIOR
+        weights = _with_prior(weights, prior)
     language = max(weights, key=lambda each: weights[each])
     confidence = weights[language] / max(sum(weights.values()), 1e-9)
     if confidence < SURE:
@@ -64,13 +66,22 @@ def probabilities(words: str, model: Predictor | None) -> dict[str, float]:
 
 
 def _limited(weights: dict[str, float], candidates: Collection[str] | None) -> dict[str, float]:
-    """Those that may be. What the others lose goes to `other` in small part.
+    """Those that may be. A little of what other languages lose goes to `other`.
 
     A town's people make its languages likelier; but a text that is surely in another is not in
-    one of them.
+    one of them, unless that is near.
     """
     if candidates is None:
         return weights
     kept = {each: weights.get(each, 0.0) for each in candidates}
-    lost = sum(weights.values()) - sum(kept.values())
+    lost = sum(sure for each, sure in weights.items() if not near_any(each, {*candidates, OTHER}))
     return kept | {OTHER: weights.get(OTHER, 0.0) + _FOREIGN * lost}
+
+
+def _with_prior(weights: dict[str, float], prior: str) -> dict[str, float]:
+    """The conversation's language is likelier than others, and far likelier than those near it."""
+    relatives = near(prior) - {prior}
+    return {
+        each: sure * (_PRIOR if each == prior else _RELATIVE if each in relatives else 1.0)
+        for each, sure in weights.items()
+    }
