@@ -53,7 +53,9 @@ def paint(
     `covers` has the features of each source layer. Names are placed last, so that none hides
     another, the first ones first.
     """
-    surface = skia.Surface(array, colorType=skia.kRGBA_8888_ColorType)
+    surface = skia.Surface(
+        array, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.kPremul_AlphaType
+    )
     canvas = Canvas(surface.getCanvas(), frame, frame.zoom(), icons, Labels(frame.ratio))
     for layer in layers:
         if layer["type"] == "background":

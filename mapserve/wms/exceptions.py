@@ -34,7 +34,9 @@ def told_as(code: str, locator: str = "") -> Iterator[None]:
 
 def write_on(pixels: Pixels, problem: Problem) -> None:
     """The sentences of a problem on a picture, for clients that show nothing else."""
-    surface = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType)
+    surface = skia.Surface(
+        pixels, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.kPremul_AlphaType
+    )
     font, ink = skia.Font(TYPEFACE, 12), skia.Paint(AntiAlias=True, Color=skia.ColorBLACK)
     for number, sentence in enumerate(problem.descriptions):
         surface.getCanvas().drawString(sentence, 6, 18 + 16 * number, font, ink)

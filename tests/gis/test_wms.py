@@ -96,6 +96,17 @@ async def test_gdal_asks_for_jpeg_in_small_letters(cape_town: httpx.AsyncClient)
     assert (told[..., :3] < 250).any()
 
 
+async def test_colours_are_the_same_on_clear_ground(cape_town: httpx.AsyncClient) -> None:
+    """What is half clear and laid on white is what was drawn on white."""
+    query = {"LAYERS": "hexes"}
+    clear = (await picture(cape_town, QGIS, **query)).astype(float)
+    white = await picture(cape_town, QGIS, **query, TRANSPARENT="FALSE")
+    opacity = clear[..., 3:] / 255
+    laid = clear[..., :3] * opacity + 255 * (1 - opacity)
+    assert 0 < opacity[opacity > 0].min() < 0.9
+    assert abs(laid - white[..., :3]).max() <= 3
+
+
 async def test_the_background(cape_town: httpx.AsyncClient) -> None:
     told = await picture(cape_town, QGIS, TRANSPARENT="FALSE", BGCOLOR="0x112233")
     assert tuple(told[0, 0]) == (0x11, 0x22, 0x33, 255)
