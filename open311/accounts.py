@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
@@ -18,12 +19,13 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.types import HTTPScope
 from msgspec import Struct
+from prometheus_client import Counter
 from sqlalchemy import text
 
 from open311 import access_tokens, passwords, rates
 from open311.context import Context
 from open311.db import Database
-from open311.errors import Busy, Forbidden, Unauthorized
+from open311.errors import Busy, Forbidden, Problem, TooMany, Unauthorized
 from open311.rates import Address, Window
 
 REMEMBERED_SECONDS = 10.0
@@ -36,6 +38,7 @@ _AT_ONCE, _WAITING = 2, 100
 _MOST_REMEMBERED = 10_000
 _READING = ("GET", "HEAD", "OPTIONS")
 _WRONG = "The account, or its password or token, is wrong."
+_LOGINS = Counter("open311_logins_total", "Logins that were checked, by how they ended", ["end"])
 _FIND = text("select account_id, name, password_hash, state from account where name = :name")
 _ROLES = text("select jurisdiction_id, role from account_roles(:account_id)")
 
@@ -183,11 +186,24 @@ async def _log_in(
     if credentials.name and not access_tokens.is_one(credentials.secret):
         named = hashlib.sha256(credentials.name.encode()).hexdigest()
         limits[f"account:{named}"] = settings.rate_logins_account
-    for bucket, limit in limits.items():
-        await rates.spend(redis, settings, bucket, limit, meanwhile=door.failures)
-    account = await _check(context.db, door, credentials)
+    with _counted():
+        for bucket, limit in limits.items():
+            await rates.spend(redis, settings, bucket, limit, meanwhile=door.failures)
+        account = await _check(context.db, door, credentials)
     await rates.give_back(redis, settings, list(limits), door.failures)
     return account
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    """Count a login, by how it ends."""
+    try:
+        yield
+    except Problem as problem:
+        ends = {Unauthorized: "wrong", TooMany: "limited"}
+        _LOGINS.labels(ends.get(type(problem), "failed")).inc()
+        raise
+    _LOGINS.labels("right").inc()
 
 
 async def _check(db: Database, door: _Door, credentials: _Credentials) -> Account:

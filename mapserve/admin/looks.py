@@ -6,10 +6,13 @@ from typing import Any
 
 from mapserve.glyphs import FONT
 from mapserve.pictures import expressions
+from mapserve.pictures.expressions import Scope
 from mapserve.pictures.painting import TYPES
 from open311.errors import BadInput
 
 _MOST_LAYERS = 50
+_ZOOMS = (0.0, 12.0, 24.0)
+_NUMBERS = ("-width", "-radius", "-opacity", "-size")
 _PROPERTY = re.compile(r"[a-z][a-z-]{1,40}")
 _KNOWN = ("id", "type", "source", "source-layer", "paint", "layout", "filter", "minzoom", "maxzoom")
 
@@ -58,6 +61,7 @@ def _check_parts(layer: Mapping[str, Any], place: str) -> None:
                 raise BadInput(f"{place}.{part}: {key[:40]!r} is no property.")
             _check_value(key, value, f"{place}.{part}.{key}")
     expressions.check(layer.get("filter"), f"{place}.filter")
+    _tried(layer.get("filter"), _ZOOMS[0], f"{place}.filter")
     for key in ("minzoom", "maxzoom"):
         zoom = layer.get(key, 0)
         if isinstance(zoom, bool) or not isinstance(zoom, int | float) or not 0 <= zoom <= 24:
@@ -68,5 +72,19 @@ def _check_value(key: str, value: Any, place: str) -> None:
     if key in ("line-dasharray", "text-font", "text-offset") and isinstance(value, list):
         return
     expressions.check(value, place)
-    if key.endswith("-color") and isinstance(value, str):
-        expressions.colour(value)
+    for zoom in _ZOOMS:
+        found = _tried(value, zoom, place)
+        if found is None:
+            continue
+        if key.endswith("-color"):
+            expressions.colour(found)
+        elif key.endswith(_NUMBERS) and not isinstance(found, int | float):
+            raise BadInput(f"{place} is a number; {str(found)[:40]!r} is not.")
+
+
+def _tried(expression: Any, zoom: float, place: str) -> Any:
+    """The value for a feature without properties. Raises BadInput for what has none."""
+    try:
+        return expressions.evaluate(expression, Scope(zoom, {}))
+    except (ArithmeticError, IndexError, KeyError, TypeError, ValueError):
+        raise BadInput(f"{place} cannot be evaluated.") from None

@@ -201,6 +201,13 @@ async def test_a_style_of_its_own(desk: Desk, tmp_path: Path) -> None:
         ([{"type": "line", "filter": ["within", {}]}], "layers[0].filter"),
         ([{"type": "line", "minzoom": "low"}], "layers[0].minzoom"),
         ([{"type": "background"}], "beside a background"),
+        ([{"type": "circle", "paint": {"circle-radius": "wide"}}], "circle-radius is a number"),
+        ([{"type": "fill", "paint": {"fill-color": ["match"]}}], "cannot be evaluated"),
+        ([{"type": "fill", "filter": ["in", "x"]}], "layers[0].filter cannot be evaluated"),
+        (
+            [{"type": "line", "paint": {"line-width": ["step", ["zoom"], 1, 10, "x"]}}],
+            "line-width is a number",
+        ),
     ):
         refused = await desk.client.patch("/admin/layers/clinics", json={"style": bad})
         assert refused.status_code == 400, refused.text
