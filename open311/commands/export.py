@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from ingest.commands import bar
-from mapserve.pmtiles_export import Wanted, Written, export
 from mapserve.filters import PARAMETERS, Selection, read
+from mapserve.pmtiles_export import Wanted, Written, export
 from open311 import db, jurisdictions
 from open311.commands.installation import Installation, of_jurisdiction, work_in
 from open311.db import Database

@@ -13,8 +13,8 @@ import shapely
 
 from ingest import datasets
 from ingest.datasets import About, Source
-from mapserve.pmtiles_export import Wanted, export
 from mapserve.filters import Selection
+from mapserve.pmtiles_export import Wanted, export
 from open311 import db, jurisdictions
 from open311.settings import Settings
 from tests.clients.conftest import BUSY_DAY_ROWS, JURISDICTION, Town

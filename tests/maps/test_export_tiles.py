@@ -20,8 +20,8 @@ from geo.tiles import tile_at
 from ingest import datasets
 from ingest.datasets import About, Source
 from mapserve.admin import changes
-from mapserve.pmtiles_export import Wanted, Written, export
 from mapserve.filters import CLOSED_STATUSES, OPEN_STATUSES, Selection
+from mapserve.pmtiles_export import Wanted, Written, export
 from open311 import db, jurisdictions
 from open311.db import Database
 from open311.errors import BadInput, NotFound
