@@ -13,10 +13,11 @@ from saq.queue.redis import RedisQueue
 
 from clients.conversation import errands, notices, photos, polling, sending, turns
 from clients.conversation.desk import Desk
-from clients.conversation.senses import Guesses, Senses, of_categories
+from clients.conversation.senses import Guesses, Senses, by_words
 from clients.conversation.state import City
 from ingest import lexicon, reading, uploads, urgency
 from ingest.category import classify
+from ingest.category.services import Offer, match
 from ingest.language import identify
 from ingest.language.identification import OTHER, SURE
 from mapserve import recount, rollups
@@ -39,6 +40,7 @@ from open311.tasks import Handler
 CONCURRENCY = 8
 POLL_SECONDS = 2.0
 _LISTEN_SECONDS = 10
+_CLEAR = 0.5
 _log = logging.getLogger(__name__)
 
 Handlers = Mapping[str, Handler]
@@ -69,9 +71,14 @@ def _language(text: str, spoken: Sequence[str], before: str) -> str | None:
 
 
 def _services(text: str, language: str, city: City) -> Guesses:
-    """What of a city's services a message may mean."""
-    guesses = [(guess.service_code, guess.confidence) for guess in classify(text, language)]
-    return of_categories(guesses, text, city)
+    """What of a city's services a message may mean; by their names, where that is not clear."""
+    offers = [Offer(each.service_code, f"{each.name} {each.keywords}") for each in city.offers]
+    found = match(classify(text, language), offers, dict(city.categories))
+    guesses = {each.service_code: each.confidence for each in found}
+    if not found or found[0].confidence < _CLEAR:
+        for code, sure in by_words(text, city):
+            guesses[code] = max(sure, guesses.get(code, 0.0))
+    return tuple(sorted(guesses.items(), key=lambda each: -each[1]))
 
 
 def _is_danger(text: str, language: str) -> bool:

@@ -45,6 +45,7 @@ class Cities:
             offers=tuple(offers),
             contact=known.contact,
             emergency=known.settings.emergency,
+            categories=tuple(known.settings.categories.items()),
         )
 
 

@@ -24,7 +24,7 @@ from clients.conversation.state import (
     say,
 )
 
-SURE = 0.75
+SURE = 0.7
 """From this confidence on a service is taken without asking; it is still read back."""
 LIKELY = 0.15
 _LISTED = 3

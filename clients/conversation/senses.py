@@ -46,32 +46,6 @@ def by_words(text: str, city: City) -> Guesses:
     return tuple((code, min(sure, _SOME_WORDS) if tied else sure) for code, sure in best)
 
 
-def of_categories(guesses: Sequence[tuple[str, float]], text: str, city: City) -> Guesses:
-    """A city's services for categories that are not its own codes, such as WATER_NO_SUPPLY.
-
-    A service stands for a category when all of its words are in the service's name or keywords;
-    several that do share its confidence, so it is asked which. What the text itself names counts
-    too.
-    """
-    found: dict[str, float] = {}
-    for category, sure in guesses:
-        same = [category] if city.offer(category) else _standing_for(category, city)
-        for code in same:
-            found[code] = max(found.get(code, 0.0), sure / len(same))
-    for code, sure in by_words(text, city):
-        found[code] = max(found.get(code, 0.0), sure)
-    best = sorted(found.items(), key=lambda guess: -guess[1])[:_MOST]
-    return tuple(best)
-
-
-def _standing_for(category: str, city: City) -> list[str]:
-    wanted = _stems(category.replace("_", " "))
-    offered = {
-        offer.service_code: _stems(f"{offer.name} {offer.keywords}") for offer in city.offers
-    }
-    return [code for code, words in offered.items() if wanted and wanted <= words]
-
-
 def _stems(text: str) -> set[str]:
     """The words of a text, plural or not."""
     return {word.casefold().removesuffix("s") for word in _WORD.findall(text)}

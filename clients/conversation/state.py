@@ -48,6 +48,8 @@ class City(Struct, frozen=True):
     emergency: str
     shared_by: tuple[tuple[str, str], ...] = ()
     """The cities (id, name) that the number serves, when they are several."""
+    categories: tuple[tuple[str, str], ...] = ()
+    """Which of its services it chose for categories of messages."""
 
     def offer(self, service_code: str | None) -> Offer | None:
         """A service by its code."""

@@ -1,6 +1,7 @@
 """Which of a city's own services the categories are."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -27,13 +28,21 @@ def match(
     names of the services. Several services for one category share its confidence, so people are
     asked which; one service for several categories gets the sum.
     """
-    standing = stand_for(offers, chosen)
+    standing = _standing(tuple(offers), tuple(sorted(chosen.items())))
     sums: dict[str, float] = {}
     for guess in found:
         codes = standing.get(guess.service_code, [])
         for code in codes:
             sums[code] = min(1.0, sums.get(code, 0.0) + guess.confidence / len(codes))
     return [Guess(code, sure) for code, sure in sorted(sums.items(), key=lambda each: -each[1])]
+
+
+@lru_cache(maxsize=64)
+def _standing(
+    offers: tuple[Offer, ...], chosen: tuple[tuple[str, str], ...]
+) -> dict[str, list[str]]:
+    """As `stand_for`, kept: a city has hundreds of services, and they hardly ever change."""
+    return stand_for(offers, dict(chosen))
 
 
 def stand_for(offers: Sequence[Offer], chosen: Mapping[str, str]) -> dict[str, list[str]]:

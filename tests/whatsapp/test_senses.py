@@ -1,6 +1,6 @@
-"""What of a city's services words mean, with a classifier's categories and without."""
+"""What of a city's services words mean, without a classifier."""
 
-from clients.conversation.senses import by_words, of_categories
+from clients.conversation.senses import by_words
 from clients.conversation.state import City, Offer
 
 CITY = City(
@@ -29,20 +29,3 @@ def test_a_service_of_which_a_word_is_said_is_only_offered() -> None:
     assert {code for code, _ in guesses} == {"LIGHT-1", "LIGHT-N"}
     assert all(sure <= 0.6 for _, sure in guesses)
     assert by_words("hello", CITY) == ()
-
-
-def test_categories_are_found_by_the_words_of_services() -> None:
-    assert of_categories([("WATER_NO_SUPPLY", 0.97)], "amanzi awekho", CITY) == (
-        ("NO-WATER", 0.97),
-    )
-    assert of_categories([("ROAD_POTHOLE", 0.9)], "umgodi", CITY) == (("HOLE", 0.9),)
-    assert of_categories([("HOLE", 0.9)], "umgodi", CITY) == (("HOLE", 0.9),)
-
-
-def test_a_category_of_several_services_is_asked_about() -> None:
-    guesses = of_categories([("STREET_LIGHT", 0.9)], "amalambu", CITY)
-    assert guesses == (("LIGHT-1", 0.45), ("LIGHT-N", 0.45))
-
-
-def test_a_category_that_the_city_has_no_service_for_is_nothing() -> None:
-    assert of_categories([("CEMETERY", 0.99)], "amathuna", CITY) == ()
