@@ -9,7 +9,7 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from mapserve import glyphs, legend, qgis, styles
+from mapserve import glyphs, legend, qgis, sld, styles
 from mapserve.answers import answer
 from mapserve.atlas import Atlas
 from mapserve.hex_tiles import MAX_ZOOM, resolution_at
@@ -37,11 +37,15 @@ async def get_style(
     context: NamedDependency[Context],
     atlas: NamedDependency[Atlas],
 ) -> Response[bytes]:
-    """A style of everything, `light` or `dark`, or of one layer: `styles/hexes.json?theme=dark`."""
+    """A style of everything, `light` or `dark`, or of one layer: `styles/hexes.json?theme=dark`.
+
+    For GIS that know no MapLibre styles there is `.sld`.
+    """
     city = await jurisdictions.find(context.db, jurisdiction_id)
     stem, _, extension = name.rpartition(".")
-    if extension != "json":
-        raise NotFound(f"Styles are {', '.join(THEMES)} and each layer's, with .json at the end.")
+    if extension not in ("json", "sld"):
+        told = f"Styles are {', '.join(THEMES)} and each layer's, with .json or .sld at the end."
+        raise NotFound(told)
     fields = await read_query(request, context.settings)
     account = await accounts.identify(request, context)
     layers = [LAYERS[each] for each in styles.LOOKS if each in LAYERS]
@@ -49,11 +53,13 @@ async def get_style(
         layers = await find_all(context, city, stem, account)
     theme = THEMES[stem] if stem in THEMES else _theme(fields)
     scene = await atlas.scene(city, theme)
+    if extension == "sld":
+        return answer(request, sld.describe(scene, layers), sld.MEDIA_TYPE)
     server = context.settings.address
     tiles = f"{server}/maps/{city.jurisdiction_id}/tiles"
     names, own = [layer.name for layer in layers], styles.brought(layers)
-    told = styles.style(scene, city.name, names, tiles, server, own)
-    return answer(request, msgspec.json.encode(told), "application/json")
+    style = styles.style(scene, city.name, names, tiles, server, own)
+    return answer(request, msgspec.json.encode(style), "application/json")
 
 
 @route("/maps/{jurisdiction_id:str}/legend/{name:str}", http_method=_READ)

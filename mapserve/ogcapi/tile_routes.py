@@ -147,8 +147,11 @@ async def get_styles(
 
 
 def _style(root: str, name: str, title: str) -> dict[str, Any]:
-    address = f"{root}/styles/{name}.json"
-    links = [Link(address, "stylesheet", "application/vnd.mapbox.style+json", title)]
+    address = f"{root}/styles/{name}"
+    links = [
+        Link(f"{address}.json", "stylesheet", "application/vnd.mapbox.style+json", title),
+        Link(f"{address}.sld", "stylesheet", "application/vnd.ogc.sld+xml;version=1.0", title),
+    ]
     return {"id": name, "title": title, "links": links}
 
 
