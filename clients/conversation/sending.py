@@ -35,6 +35,8 @@ class _Mail(Struct, frozen=True):
     standing: Standing
     message: Waiting
     channel: Channel
+    is_followed: bool
+    """Whether there are more; what comes later has a task of its own."""
 
 
 async def send(desk: Desk, home: str, payload: dict[str, Any]) -> None:
@@ -54,7 +56,7 @@ async def _send_next(desk: Desk, home: str, conversation_id: str) -> bool:
         if mail is None:
             return False
         await _deliver(mail)
-    return True
+    return mail.is_followed
 
 
 async def _choose(
@@ -66,8 +68,9 @@ async def _choose(
     if standing is None or standing.contact is None:
         return None
     channel = CHANNELS[standing.channel]
-    for message in await outbox.waiting(connection, settings, home, conversation_id):
-        mail = _Mail(desk, home, standing, message, channel)
+    messages = await outbox.waiting(connection, settings, home, conversation_id)
+    for number, message in enumerate(messages, 1):
+        mail = _Mail(desk, home, standing, message, channel, number < len(messages))
         if not _may_be_said(mail):
             await outbox.hold(connection, home, message.outbound_id, _CLOSED)
             continue

@@ -28,21 +28,23 @@ _PATIENCE = {"service": 3600, "group": 3600, "place": 3600}
 
 async def go_on(desk: Desk, home: str, payload: dict[str, Any]) -> None:
     """Task `conversation.continue`: answer all that waits of a conversation, in its order."""
-    conversation_id = payload["conversation_id"]
-    while True:
-        errand, contact = await _answer_all(desk, home, conversation_id)
+    conversation_id, done = payload["conversation_id"], None
+    who = Follower(home, conversation_id)
+    try:
+        while True:
+            errand, contact = await _answer_all(desk, who, done)
+            if errand is None:
+                return
+            done = await errands.do(desk, who, contact, errand)
+    finally:
         await tasks.wake(desk.context.queue)
-        if errand is None:
-            return
-        done = await errands.do(desk, Follower(home, conversation_id), contact, errand)
-        await _conclude(desk, home, conversation_id, done)
 
 
 async def keep_silence(desk: Desk, home: str, payload: dict[str, Any]) -> None:
     """Task `conversation.silent`: nobody answered; then file what can be filed."""
     conversation_id = payload["conversation_id"]
     async with desk.context.db.begin(home) as connection:
-        here, state = await _enter(desk, connection, home, conversation_id, None)
+        here, state = await _enter(desk, connection, Follower(home, conversation_id))
         if here is None or state.turn != payload["turn"]:
             return
         turn = step(state, Silent(payload["turn"], dates.now()), here.city)
@@ -51,39 +53,42 @@ async def keep_silence(desk: Desk, home: str, payload: dict[str, Any]) -> None:
 
 
 async def _answer_all(
-    desk: Desk, home: str, conversation_id: str
+    desk: Desk, who: Follower, done: Done | None
 ) -> tuple[Errand | None, Contact | None]:
-    """Take the steps of waiting messages up to one that has an errand; it comes first."""
-    async with desk.context.db.begin(home) as connection:
-        letters = await inbox.waiting(connection, desk.context.settings, home, conversation_id)
-        first = letters[0] if letters else None
-        here, state = await _enter(desk, connection, home, conversation_id, first)
+    """Go on from an errand that is done, and answer what waits, up to the next errand."""
+    async with desk.context.db.begin(who.home) as connection:
+        here, state = await _enter(desk, connection, who)
         if here is None:
             return None, None
         contact = here.standing.contact
-        # read again: whoever held the conversation until now may have answered them
-        letters = await inbox.waiting(connection, desk.context.settings, home, conversation_id)
-        for letter in letters:
+        if done is not None:
+            turn = step(state, done, here.city)
+            await _say(here, turn, f"done-{done.key}")
+            state = turn.state
+        # read when the conversation is ours: whoever had it until now may have answered them
+        for letter in await _letters(desk, connection, who):
             if state.errand is not None:
                 break
             state, contact = await _answer(here, state, letter, contact)
         return state.errand, contact
 
 
-async def _enter(
-    desk: Desk,
-    connection: Connection,
-    home: str,
-    conversation_id: str,
-    first: Letter | None,
-) -> tuple[Here | None, State]:
-    """Take hold of a conversation, begun if need be; nobody else goes on with it meanwhile."""
+async def _letters(desk: Desk, connection: Connection, who: Follower) -> list[Letter]:
     settings = desk.context.settings
-    if first is not None:
-        await conversations.open_one(connection, home, conversation_id, first.channel)
-    standing = await conversations.take(connection, settings, home, conversation_id)
+    return await inbox.waiting(connection, settings, who.home, who.conversation_id)
+
+
+async def _enter(desk: Desk, connection: Connection, who: Follower) -> tuple[Here | None, State]:
+    """Take hold of a conversation, begun if need be; nobody else goes on with it meanwhile."""
+    settings, home = desk.context.settings, who.home
+    standing = await conversations.take(connection, settings, home, who.conversation_id)
     if standing is None:
-        return None, State()
+        letters = await _letters(desk, connection, who)
+        if not letters:
+            return None, State()
+        channel = letters[0].channel
+        await conversations.open_one(connection, home, who.conversation_id, channel)
+        return await _enter(desk, connection, who)
     # what was forgotten must not be continued under numbers that were used
     state = State(serial=int(time.time()))
     if standing.state is not None:
@@ -115,13 +120,6 @@ async def _answer(
     turn = step(state, heard, here.city)
     await _say(here, turn, letter.message_id)
     return turn.state, contact
-
-
-async def _conclude(desk: Desk, home: str, conversation_id: str, done: Done) -> None:
-    async with desk.context.db.begin(home) as connection:
-        here, state = await _enter(desk, connection, home, conversation_id, None)
-        if here is not None:
-            await _say(here, step(state, done, here.city), f"done-{done.key}")
 
 
 async def _say(here: Here, turn: Turn, reason: str) -> None:
