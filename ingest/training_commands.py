@@ -1,14 +1,20 @@
 """`open311 train …`: make the models of languages and categories anew."""
 
+import asyncio
 from pathlib import Path
 
 import click
 
 from ingest import models
+from ingest.category import corrections
 from ingest.category import training as categories
-from ingest.category.training import Measured
+from ingest.category.training import Labelled, Measured
+from ingest.commands import Installation
 from ingest.language import scores
 from ingest.language import training as languages
+from open311 import db
+from open311.errors import Problem
+from open311.settings import Settings
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _TARGET = click.Path(dir_okay=False, path_type=Path)
@@ -54,9 +60,18 @@ def _tell_score(path: Path, scored: scores.Scored) -> None:
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @click.option("--also", multiple=True, type=_FILE, help="Trained on, but not measured on.")
 @click.option("--label", "labels", multiple=True, metavar="THEIRS=OURS", help="May be repeated.")
+@click.option(
+    "--corrections", "jurisdiction_id", help="A jurisdiction whose staff's corrections are learnt."
+)
 @click.option("--output", type=_TARGET, help="Where the model goes; else where it is used.")
+@click.pass_obj
 def train_category(
-    files: tuple[Path, ...], also: tuple[Path, ...], labels: tuple[str, ...], output: Path | None
+    installation: Installation,
+    files: tuple[Path, ...],
+    also: tuple[Path, ...],
+    labels: tuple[str, ...],
+    jurisdiction_id: str | None,
+    output: Path | None,
 ) -> None:
     """Train the model of categories from FILES of labelled reports.
 
@@ -68,11 +83,28 @@ def train_category(
     renamed = dict(label.split("=", 1) for label in labels if "=" in label)
     try:
         reports = categories.read_files(files, renamed)
-        measured = categories.train(reports, categories.read_files(also, renamed), target)
+        more = categories.read_files(also, renamed)
+        if jurisdiction_id:
+            corrected = _corrections(installation, jurisdiction_id)
+            click.echo(f"{len(corrected)} corrections of {jurisdiction_id}")
+            more += corrected
+        measured = categories.train(reports, more, target)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     models.seal(target)
     _tell_measured(measured)
+
+
+def _corrections(installation: Installation, jurisdiction_id: str) -> list[Labelled]:
+    async def read(settings: Settings) -> list[Labelled]:
+        async with db.connected(settings) as database:
+            return await corrections.read(database, jurisdiction_id)
+
+    try:
+        with installation() as settings:
+            return asyncio.run(read(settings))
+    except Problem as problem:
+        raise click.ClickException(" ".join(problem.descriptions)) from None
 
 
 def _tell_measured(measured: Measured) -> None:

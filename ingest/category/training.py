@@ -74,6 +74,9 @@ def read_files(paths: Sequence[Path], renamed: Mapping[str, str]) -> list[Labell
     found: dict[str, Labelled] = {}
     for path in paths:
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        missing = {"text", "category"} - set(table.columns)
+        if missing:
+            raise ValueError(f"{path} has no column {' and '.join(sorted(missing))}")
         languages = table["lang"] if "lang" in table.columns else ["en"] * len(table)
         for text, category, language in zip(
             table["text"], table["category"], languages, strict=True
@@ -112,7 +115,10 @@ def train(reports: list[Labelled], also: list[Labelled], target: Path) -> Measur
 
 
 def _lines(reports: Iterable[Labelled]) -> Iterator[str]:
+    """Reports in English, for no others are ever put to the model."""
     for each in reports:
+        if each.language != "en":
+            continue
         line = classification.written(each.text, classification.concepts_of(each.text, "en"))
         if line:
             yield f"__label__{each.label} {line}"
