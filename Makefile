@@ -3,11 +3,12 @@ ARGS ?=
 # programs that packages bring, such as the object store of the tests
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help run test
+.PHONY: help run test test-gis
 
 help:
 	@echo "make run    serve with demo data at http://127.0.0.1:8311 (another PORT: make run PORT=8312)"
 	@echo "make test   lint, types and tests; fewer tests: make test ARGS=\"tests/api -k services\""
+	@echo "make test-gis    the services in QGIS and GDAL, on Debian and Ubuntu, whose packages it installs"
 
 run: .venv/.synced
 	@.venv/bin/open311 serve --demo
@@ -17,6 +18,12 @@ test: .venv/.synced-for-tests
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/pytest $(ARGS)
+
+test-gis: .venv/.synced-for-gis
+	.venv/bin/pytest -m gis tests/gis
+
+.venv/.synced-for-gis: uv.lock pyproject.toml bin/bootstrap open311/binaries.py
+	@bin/bootstrap --gis
 
 .venv/.synced-for-tests: uv.lock pyproject.toml bin/bootstrap open311/binaries.py
 	@bin/bootstrap --tests

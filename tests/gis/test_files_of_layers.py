@@ -14,7 +14,8 @@ import shapely
 from pyarrow import parquet
 
 from ingest import datasets
-from ingest.datasets import About, Outcome, Source
+from ingest.datasets import About, Outcome
+from ingest.layer_files import Source
 from mapserve import layers
 from mapserve.admin import bodies
 from mapserve.features.reading import Query, read

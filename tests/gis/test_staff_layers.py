@@ -16,8 +16,9 @@ from sqlalchemy import text
 from geo.cells import cell_at
 from geo.tiles import quadkey, tile_at
 from ingest import datasets
-from ingest.datasets import About, Source
+from ingest.datasets import About
 from ingest.history import analyze
+from ingest.layer_files import Source
 from mapserve.features.staff_requests import VISIBLE
 from open311 import access_tokens, audit, staff
 from open311.accounts import Role
@@ -296,3 +297,26 @@ async def test_boxes_of_the_staff_are_read_by_indexes(
         plan = "\n".join((await connection.execute(text(sql), {"city": city})).scalars())
     assert "service_request_quadkey_idx" in plan, plan
     assert "service_request_private_quadkey_idx" in plan
+
+
+async def test_gdal_logs_in_and_reads_them(
+    maps: httpx.AsyncClient, settings: Settings, city: str, analyst: tuple[str, str]
+) -> None:
+    """As `GDAL_HTTP_USERPWD` has it, and QGIS with an account for the connection."""
+
+    def read(kind: str, root: str) -> list[Any]:
+        pyogrio.set_gdal_config_options({"GDAL_HTTP_USERPWD": ":".join(analyst)})
+        try:
+            source = f"{kind}:{root}" if kind == "OAPIF" else f"WFS:{root}/wfs"
+            names = [str(name) for name, _type in pyogrio.list_layers(source)]
+            (name,) = (name for name in names if name.endswith("staff-requests"))
+            found = pyogrio.read_dataframe(source, layer=name)
+            return sorted(found["visibility"])
+        finally:
+            pyogrio.set_gdal_config_options({"GDAL_HTTP_USERPWD": None})
+
+    async with serving(settings) as server:
+        for kind in ("OAPIF", "WFS"):
+            root = f"{server.base}/maps/{city}"
+            expected = ["hidden", "pending", "public", "sensitive"]
+            assert await asyncio.to_thread(read, kind, root) == expected
