@@ -24,8 +24,6 @@ from open311.db import Database
 from open311.errors import BadInput, NotFound
 from open311.settings import Settings
 
-__all__ = ["About", "Mode", "Outcome", "Progress", "Source", "import_file"]
-
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,59}")
 _PATIENCE = text("""
 select set_config('statement_timeout', '10min', true),

@@ -10,8 +10,9 @@ import click
 
 from ingest import datasets
 from ingest.commands import bar
-from ingest.datasets import About, Mode, Outcome, Source
+from ingest.datasets import About, Mode, Outcome
 from ingest.history import analyze
+from ingest.layer_files import Source
 from ingest.layer_relations import copied
 from mapserve import datasets as layers
 from mapserve.admin import changes

@@ -12,7 +12,8 @@ import pytest
 import shapely
 
 from ingest import datasets
-from ingest.datasets import About, Source
+from ingest.datasets import About
+from ingest.layer_files import Source
 from mapserve.filters import Selection
 from mapserve.pmtiles_export import Wanted, export
 from open311 import db, jurisdictions

@@ -1,13 +1,16 @@
 """Layers of the staff: who reads them, what is in them, and what is written down of it."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import httpx
 import mapbox_vector_tile
+import pyogrio
 import pytest
 import shapely
 from litestar import Litestar
@@ -24,6 +27,7 @@ from open311 import access_tokens, audit, staff
 from open311.accounts import Role
 from open311.db import Database
 from open311.settings import Settings
+from tests.operations import servers
 
 pytestmark = pytest.mark.anyio
 
@@ -244,12 +248,12 @@ async def test_a_dataset_for_the_staff(
     settings: Settings,
     city: str,
     analyst: tuple[str, str],
-    tmp_path: Any,
+    tmp_path: Path,
 ) -> None:
-    path = tmp_path / "valves.gpkg"
-    gpd.GeoDataFrame({"n": [1]}, geometry=[shapely.Point(*WHERE)], crs=4326).to_file(path)
+    file = tmp_path / "valves.gpkg"
+    gpd.GeoDataFrame({"n": [1]}, geometry=[shapely.Point(*WHERE)], crs=4326).to_file(file)
     about = About("valves", "Valves", access="staff")
-    await datasets.import_file(database, settings, city, Source(path), about)
+    await datasets.import_file(database, settings, city, Source(file), about)
     for path in ("/collections/valves/items?f=json", tile(16, "valves")):
         assert (await maps.get(path)).status_code == 401
         answer = await maps.get(path, auth=analyst)
@@ -300,7 +304,11 @@ async def test_boxes_of_the_staff_are_read_by_indexes(
 
 
 async def test_gdal_logs_in_and_reads_them(
-    maps: httpx.AsyncClient, settings: Settings, city: str, analyst: tuple[str, str]
+    maps: httpx.AsyncClient,
+    settings: Settings,
+    city: str,
+    analyst: tuple[str, str],
+    tmp_path: Path,
 ) -> None:
     """As `GDAL_HTTP_USERPWD` has it, and QGIS with an account for the connection."""
 
@@ -315,8 +323,8 @@ async def test_gdal_logs_in_and_reads_them(
         finally:
             pyogrio.set_gdal_config_options({"GDAL_HTTP_USERPWD": None})
 
-    async with serving(settings) as server:
+    expected = ["hidden", "pending", "public", "sensitive"]
+    with servers.serving(tmp_path, **servers.services(settings, tmp_path)) as server:
         for kind in ("OAPIF", "WFS"):
             root = f"{server.base}/maps/{city}"
-            expected = ["hidden", "pending", "public", "sensitive"]
             assert await asyncio.to_thread(read, kind, root) == expected

@@ -19,8 +19,9 @@ from sqlalchemy.event import listen
 
 from geo.tiles import tile_at
 from ingest import datasets
-from ingest.datasets import About, Outcome, Source
+from ingest.datasets import About, Outcome
 from ingest.history import analyze
+from ingest.layer_files import Source
 from mapserve import datasets as layers
 from mapserve.admin import changes
 from mapserve.admin.changes import Changes

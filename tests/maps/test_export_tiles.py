@@ -18,7 +18,8 @@ from pmtiles.tile import Compression, TileType
 
 from geo.tiles import tile_at
 from ingest import datasets
-from ingest.datasets import About, Source
+from ingest.datasets import About
+from ingest.layer_files import Source
 from mapserve.admin import changes
 from mapserve.filters import CLOSED_STATUSES, OPEN_STATUSES, Selection
 from mapserve.pmtiles_export import Wanted, Written, export
