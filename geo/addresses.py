@@ -4,7 +4,8 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -44,6 +45,7 @@ _STREETS = frozenset(("st", "rd", "ave", "ln", "dr", "cres", "cl", "sq", "blvd")
 _COMPOUND = re.compile(r"(\w{4,})(straat|rylaan|laan|weg)")
 _NUMBERED = re.compile(r"(ext|extension|blk|block|ward|unit|zone|phase|site)(\d+\w?)")
 _LOCATIVE = re.compile(r"(?:ngase|nase|wase|lase|yase|zase|base|kwase|ase|kwa|ku|e|o)(\w{3,})")
+_LOCATIVE_ENDINGS = (("wini", "u"), ("weni", "o"), ("ini", "ieu"), ("eni", "aeo"))
 _APOSTROPHES = re.compile(r"['’`´ʼ]")  # noqa: RUF001
 _NUMBER = re.compile(r"\d+\w?")
 
@@ -116,9 +118,19 @@ def _canonical(token: str) -> list[str]:
 
 @cache
 def _known_words() -> dict[str, str]:
-    """Words that are no places by themselves, with what they are."""
+    """Words that are no places by themselves, with what they are; `*` where letters may stand."""
     with (_DATA / "address_words.csv").open(encoding="utf-8", newline="") as file:
         return {row["word"]: row["role"] for row in csv.DictReader(file)}
+
+
+@lru_cache(maxsize=20_000)
+def _role(word: str) -> str:
+    """What a word is: `kwamanzi`, of the water, is no place called Amanzi."""
+    known = _known_words()
+    if word in known:
+        return known[word]
+    stems = ((stem, role) for stem, role in known.items() if "*" in stem)
+    return next((role for stem, role in stems if fnmatchcase(word, stem)), "place")
 
 
 @cache
@@ -133,8 +145,7 @@ def _aliases() -> dict[str, list[tuple[str, float]]]:
 
 
 def _roles(words: list[tuple[str, int]]) -> list[str]:
-    known = _known_words()
-    roles = [known.get(text, "place") for text, _ in words]
+    roles = [_role(text) for text, _ in words]
     for i, (text, part) in enumerate(words):
         if text in _STREETS:
             _mark_street(words, roles, i, part)
@@ -204,3 +215,12 @@ def _without_locative(word: str) -> Iterator[str]:
     match = _LOCATIVE.fullmatch(joined)
     if match and len(match[1]) >= _SHORTEST_STEM:
         yield from (match[1], f"u{match[1]}", f"i{match[1]}", f"e{match[1]}", f"kwa{match[1]}")
+        yield from _without_ending(match[1])
+
+
+def _without_ending(word: str) -> Iterator[str]:
+    """`esandlwaneni`, at Isandlwana: the ending -ini has swallowed the last letter of the name."""
+    for ending, letters in _LOCATIVE_ENDINGS:
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) >= _SHORTEST_STEM:
+            yield from (f"{first}{stem}{last}" for first in ("", "i", "u") for last in letters)

@@ -80,6 +80,19 @@ def test_locatives_and_other_names_lead_to_the_listed_name() -> None:
     assert certainty("Kaapstad", "cape town") == 0.99
 
 
+def test_an_ending_that_has_swallowed_a_letter_is_taken_off() -> None:
+    found = {
+        phrase.text for phrase in addresses.phrases(addresses.read("amanzi awekho eSandlwaneni"))
+    }
+    assert "isandlwana" in found
+    assert "umthunzi" in {phrase.text for phrase in addresses.phrases(addresses.read("eMthunzini"))}
+
+
+def test_what_stands_for_water_is_no_place_in_any_form() -> None:
+    roles = {word.text: word.role for word in addresses.read("akunamanzi kwamanzi emgwaqweni")}
+    assert roles == dict.fromkeys(("akunamanzi", "kwamanzi", "emgwaqweni"), "common")
+
+
 def test_boundaries_are_listed_by_what_people_call_them() -> None:
     assert names_of_boundary("ward", "19100012", "19100012") == ["ward 12"]
     assert names_of_boundary("suburb", "X", "Môreson") == ["moreson"]
