@@ -29,7 +29,8 @@ class Senses(Struct, frozen=True):
 def by_words(text: str, city: City) -> Guesses:
     """The services whose names share words with a text: without any model, and never sure of few.
 
-    A name of which every word is in the text is as good as named.
+    A name of which every word is in the text is as good as chosen; one word ("Water") is only when
+    nothing else is said.
     """
     said = _stems(text)
     found: list[tuple[str, float]] = []
@@ -37,7 +38,7 @@ def by_words(text: str, city: City) -> Guesses:
         named = _stems(offer.name)
         shared = len(said & named)
         if shared:
-            whole = shared == len(named)
+            whole = named <= said and (len(named) > 1 or said == named)
             found.append(
                 (offer.service_code, _WHOLE_NAME if whole else _SOME_WORDS * shared / len(named))
             )
