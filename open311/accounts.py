@@ -81,6 +81,7 @@ class _Credentials(Struct, frozen=True):
 
     name: str
     secret: str
+    is_basic: bool
 
 
 class _Door:
@@ -113,7 +114,7 @@ async def identify(
     if header is None:
         return None
     credentials = _read(header)
-    if credentials.name and request.method not in _READING:
+    if credentials.is_basic and request.method not in _READING:
         _refuse_pages_elsewhere(request)
     door = _doors.setdefault(context.db, _Door())
     digest = hmac.digest(door.key, header.encode(), hashlib.sha256)
@@ -145,7 +146,7 @@ def _call(scope: HTTPScope) -> str:
 def _read(header: str) -> _Credentials:
     scheme, _, rest = header.strip().partition(" ")
     if scheme.lower() == "bearer":
-        return _Credentials("", rest.strip())
+        return _Credentials("", rest.strip(), is_basic=False)
     if scheme.lower() != "basic":
         raise Unauthorized("Authorization must be Basic or Bearer.")
     try:
@@ -154,7 +155,7 @@ def _read(header: str) -> _Credentials:
         colon = ""
     if not colon or "\0" in name:
         raise Unauthorized("Authorization cannot be read: Basic is base64 of name:password.")
-    return _Credentials(name.strip().lower(), secret)
+    return _Credentials(name.strip().lower(), secret, is_basic=True)
 
 
 def _refuse_pages_elsewhere(request: Request[Any, Any, Any]) -> None:

@@ -228,8 +228,9 @@ async def test_a_page_elsewhere_changes_nothing(
     """A browser sends the password that it remembers with any page's call."""
     token = await access_tokens.create(database, name, "QGIS", 30, "tests")
     for site in ("cross-site", "same-site"):
-        with pytest.raises(Forbidden):
-            await identify(context, basic(name, PASSWORD), "POST", sec_fetch_site=site)
+        for remembered in (basic(name, PASSWORD), basic("", token)):
+            with pytest.raises(Forbidden):
+                await identify(context, remembered, "POST", sec_fetch_site=site)
         assert await identify(context, basic(name, PASSWORD), sec_fetch_site=site)
         assert await identify(context, f"Bearer {token}", "POST", sec_fetch_site=site)
     assert await identify(context, basic(name, PASSWORD), "POST", sec_fetch_site="same-origin")
