@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.operations.servers import serving
 
 pytestmark = pytest.mark.gis
 
+ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("qgis_reading.py")
 PYTHON = "/usr/bin/python3"
 BOX = ("18.63", "-33.92", "18.64", "-33.91")
@@ -123,6 +125,29 @@ def test_gdal_reads_pictures(maps: str, tmp_path: Path, source: str) -> None:
     size = ["-outsize", "500", "400"]
     run("gdal_translate", "-q", "-of", "PNG", *size, *window, source.format(maps), path)
     assert path.stat().st_size > 5_000
+
+
+def documented(maps: str) -> str:
+    address = "http://127.0.0.1:8311/maps/capetown.gov.za"
+    return (ROOT / "docs" / "gis.md").read_text().replace(address, maps)
+
+
+def test_the_documented_commands_work(maps: str, tmp_path: Path) -> None:
+    section = documented(maps).partition("## GDAL")[2].partition("\n## ")[0]
+    commands = [line.split() for line in section.splitlines() if line.startswith("    ogr")]
+    assert len(commands) == 3
+    for command in commands:
+        done = subprocess.run(
+            [each.strip('"') for each in command], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "some.csv").read_text().splitlines()) == IN_BOX + 1
+
+
+def test_the_documented_script_works(maps: str, tmp_path: Path) -> None:
+    script = documented(maps).partition("```python\n")[2].partition("```")[0]
+    told = run(sys.executable, "-W", "ignore", "-c", script)
+    assert sum(int(line.split()[-1]) for line in told.splitlines()[1:-1]) == OPEN
 
 
 def test_the_programs_are_those_of_the_system() -> None:
