@@ -27,6 +27,7 @@ _ALL = 64
 _FLOOR = 1e-4
 _UNMODELLED = 0.02
 _STRONG, _POSSIBLE, _UNSHOWN = 3.0, 0.02, 0.1
+_PLAIN, _LIKELY = 4.0, 0.9
 _SHARPNESS = 1.2
 _LEAST = 0.01
 _MOST_OFFERED = 3
@@ -187,8 +188,11 @@ def _modelled(
     """
     if not labels:
         return _UNMODELLED
-    strong = weight >= _STRONG
-    floor = (_POSSIBLE if group in shown else _UNSHOWN) if strong else _FLOOR
+    floor = _FLOOR
+    if weight >= _STRONG:
+        floor = _POSSIBLE if group in shown else _UNSHOWN
+    if weight >= _PLAIN and group not in shown:
+        floor = _LIKELY
     return max(floor, sum(labels.get(name, 0.0) for name in (group, *_members()[group])))
 
 
