@@ -14,9 +14,9 @@ from litestar.exceptions import HTTPException
 from clients.channels import forms
 from clients.channels.registry import CHANNELS, SENT, numbers
 from clients.whatsapp import signatures
-from open311 import conversations, inbox, outbox, tasks
+from open311 import conversations, inbox, jurisdictions, outbox, tasks
 from open311.context import Context
-from open311.errors import Forbidden
+from open311.errors import Forbidden, NotFound
 from open311.settings import Settings
 
 Asked = Request[Any, Any, Any]
@@ -56,7 +56,7 @@ async def receive(
     """Keep a message, once, however often it comes; a worker answers it."""
     try:
         await _keep(context, _channel(request), form)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, NotFound):
         raise Forbidden("This is no message to a number of ours.") from None
     wake = BackgroundTask(tasks.wake, context.queue)
     return Response(_EMPTY, media_type="text/xml", background=wake)
@@ -70,6 +70,7 @@ async def _keep(context: Context, channel: str, content: bytes) -> None:
     message = CHANNELS[channel].read(content)
     _check_account(context.settings, forms.parse(content))
     home = numbers(context.settings, channel)[message.recipient][0]
+    await jurisdictions.find(context.db, home)
     ours, theirs = message.recipient, message.sender
     who = conversations.identify(context.settings, home, channel, ours, theirs)
     kept = (message.message_id, content)

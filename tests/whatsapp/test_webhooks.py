@@ -114,6 +114,22 @@ async def test_a_signed_form_that_is_no_message_of_ours_is_forbidden(
     assert (await post(form(city, "water") | changed)).status_code == 403
 
 
+async def test_a_number_of_a_city_that_is_not_there_takes_nothing(messaging: Settings) -> None:
+    number = "+27105559999"
+    settings = msgspec.structs.replace(
+        messaging, whatsapp_numbers=(f"whatsapp:{number}=nowhere.test",)
+    )
+    app = create_app(settings)
+    fields = form("000000000000.test", "water") | {"To": f"whatsapp:{number}"}
+    async with app.lifespan():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
+            headers = sign("/whatsapp/inbound", fields)
+            body = urlencode(fields)
+            answer = await client.post("/whatsapp/inbound", content=body, headers=headers)
+    assert answer.status_code == 403
+
+
 async def test_the_newer_signature(hooks: httpx.AsyncClient, city: str) -> None:
     fields = form(city, "water")
     headers = sign("/whatsapp/inbound", fields, "HMAC_SHA256")
