@@ -86,7 +86,11 @@ def limits(fields: Fields, source: Source, zone: ZoneInfo) -> Query:
 
 
 def _read_boxes(fields: Fields) -> tuple[Box, ...]:
-    """`bbox` of four numbers or six; one whose west is the greater crosses the antimeridian."""
+    """`bbox` of four numbers or six; one whose west is the greater crosses the antimeridian.
+
+    The axes of South Africa's systems point west and south: there the lower left corner has the
+    greater numbers.
+    """
     text = fields.text("bbox")
     crs = find_crs(fields.text("bbox-crs") or CRS84.uri)
     if text is None:
@@ -101,7 +105,7 @@ def _read_boxes(fields: Fields) -> tuple[Box, ...]:
         raise BadInput("bbox must be four numbers, or six with heights: least first.")
     first, second, first_end, second_end = numbers
     lats = (first, first_end) if crs.is_reversed else (second, second_end)
-    if lats[0] > lats[1]:
+    if crs.is_geographic and lats[0] > lats[1]:
         raise BadInput("bbox must have the south before the north.")
     if crs.is_geographic and not crs.is_reversed and first > first_end:
         west = box_from((first, second, 180, second_end), crs)

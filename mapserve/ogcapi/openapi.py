@@ -69,14 +69,18 @@ def _of_layers(layers: Iterable[Layer]) -> Json:
         )
         tiles = {"application/vnd.mapbox-vector-tile": "binary"}
         paths[f"{here}/tiles"] = _get(
-            f"getTileSets.{name}",
+            f"{name}.collection.vector.getTileSetsList",
             "Sets of tiles",
             name,
             [_ref("f")],
             {"application/json": "anything"},
         )
         paths[f"{here}/tiles/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"] = _get(
-            f"getTile.{name}", "A tile", name, [_ref(each) for each in _TILE], tiles
+            f"{name}.collection.vector.getTile",
+            "A tile",
+            name,
+            [_ref(each) for each in _TILE],
+            tiles,
         )
     return paths
 

@@ -89,6 +89,9 @@ async def test_the_landing_page_has_what_clients_look_for(maps: httpx.AsyncClien
     answer = await maps.get("/api", headers={"Accept": described[0]["type"]})
     assert answer.headers["content-type"] == described[0]["type"]
     assert answer.json()["openapi"].startswith("3.0.")
+    named = {path: each["get"]["operationId"] for path, each in answer.json()["paths"].items()}
+    tile = "/collections/wards/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"
+    assert named[tile] == "wards.collection.vector.getTile"
 
 
 async def test_people_get_pages(maps: httpx.AsyncClient) -> None:
@@ -141,6 +144,13 @@ async def test_limits(maps: httpx.AsyncClient) -> None:
     swapped = ",".join(map(str, (BOX[1], BOX[0], BOX[3], BOX[2])))
     found = await all_of(maps, items, bbox=swapped, bbox_crs=f"{CRS}4326")
     assert {each["id"] for each in found} == inside
+    # its axes point west and south, so the lower left corner has the greater numbers
+    lo19 = pyproj.Transformer.from_crs(4326, 2048, always_xy=True)
+    corners = [*lo19.transform(*BOX[:2]), *lo19.transform(*BOX[2:])]
+    assert corners[1] > corners[3]
+    box = ",".join(map(str, corners))
+    found = await all_of(maps, items, bbox=box, bbox_crs=f"{CRS}2048")
+    assert inside <= {each["id"] for each in found} < {each["id"] for each in everything}
     across = await all_of(maps, "/collections/boundaries/items", bbox="179,-40,19,-30")
     assert any(each["id"] == "municipality.CPT" for each in across)
 
