@@ -101,11 +101,14 @@ def _placed(draft: Draft, heard: Heard) -> Draft:
 
 
 def _in_words(state: State, command: str) -> str | None:
-    """The option that a yes or no means: of one service and "something else", that service."""
+    """The option that a yes or no means: of services the likeliest, or none of them.
+
+    It is read back before it is filed.
+    """
     if command in state.options:
         return command
-    if state.asked == "service" and len(state.options) == 2 and command in ("yes", "no"):
-        return state.options[0] if command == "yes" else state.options[1]
+    if state.asked == "service" and state.options[-1] == OTHER and command in ("yes", "no"):
+        return state.options[0] if command == "yes" else OTHER
     return None
 
 

@@ -142,9 +142,9 @@ def test_what_may_be_several_services_is_asked() -> None:
     assert roads.options == ("HOLE", "SIGN", "other")
 
 
-def test_of_one_service_a_yes_is_enough() -> None:
+def test_of_services_a_yes_means_the_likeliest() -> None:
     for word, code in (("ja", "HOLE"), ("nee", None)):
-        state, _ = talk(hear("something", guesses=(("HOLE", 0.4),)), hear(word))
+        state, _ = talk(hear("thing", guesses=(("HOLE", 0.4), ("SIGN", 0.3))), hear(word))
         assert state.draft.service_code == code
 
 
