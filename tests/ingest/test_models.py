@@ -1,6 +1,8 @@
 """What happens without a model, or with a damaged one."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +40,11 @@ def test_models_are_what_was_trained_and_small() -> None:
     assert {name: models.trouble(name) for name in models.FILES} == dict.fromkeys(models.FILES, "")
     assert models.FILES["language"].stat().st_size < 5_000_000
     assert models.FILES["category"].stat().st_size < 5_000_000
+
+
+def test_web_processes_load_no_model() -> None:
+    asked = "import sys, open311.app; sys.exit('fasttext' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], timeout=60).returncode == 0
 
 
 def test_a_missing_model_is_told_and_nobody_falls(elsewhere: dict[str, Path]) -> None:
