@@ -91,6 +91,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "SECRET_KEYS": ",".join(settings.secret_keys),
         "POOL_SIZE": str(settings.pool_size),
         "TILE_CACHE_BYTES": str(settings.tile_cache_bytes),
+        "MAX_TILE_FEATURES": str(settings.max_tile_features),
         "LOG_LEVEL": "error",
     }
 

@@ -48,22 +48,23 @@ def write(
     shapes = to_crs(features.shapes, crs, in_xy=by_url)
     shapes = shapely.transform(shapes, lambda xy: np.round(xy, crs.digits))
     written = _geometries(shapes, layer, features.ids, srs, dialect)
-    opened = {each: f"<{PREFIX}:{names[each]}>" for each in features.values}
-    closed = {each: f"</{PREFIX}:{names[each]}>" for each in features.values}
-    identity = "gml:id"
     columns = [
-        [
-            "" if value is None else f"{opened[name]}{text_of(value)}{closed[name]}"
-            for value in values
-        ]
-        for name, values in features.values.items()
+        _column(f"{PREFIX}:{names[name]}", values) for name, values in features.values.items()
     ]
     rows = zip(*columns, strict=True) if columns else [()] * len(features)
     for name, shape, row in zip(features.ids, written, rows, strict=True):
         yield (
-            f"<{PREFIX}:{layer} {identity}={quoteattr(feature_id(layer, name))}>"
+            f"<{PREFIX}:{layer} gml:id={quoteattr(feature_id(layer, name))}>"
             f"{''.join(row)}{shape}</{PREFIX}:{layer}>"
         )
+
+
+def _column(tag: str, values: Sequence[Any]) -> list[str]:
+    """Each value as an element. Most stand there many times: each is written once."""
+    told = {
+        value: "" if value is None else f"<{tag}>{text_of(value)}</{tag}>" for value in set(values)
+    }
+    return [told[value] for value in values]
 
 
 def feature_id(layer: str, name: str) -> str:
