@@ -23,6 +23,8 @@ _HIDDEN = 0.5
 """The part of a pixel that is one place, where there are many points."""
 _AROUND = 200.0
 """Pixels around the picture that shapes are cut at: what they are outside costs time."""
+_HALVES = ((0, 0), (1, 0), (0, 1), (1, 1))
+_LINEAR = skia.FilterMode.kLinear
 _CAPS = {"butt": skia.Paint.kButt_Cap, "round": skia.Paint.kRound_Cap}
 _CAPS |= {"square": skia.Paint.kSquare_Cap}
 _JOINS = {"miter": skia.Paint.kMiter_Join, "round": skia.Paint.kRound_Join}
@@ -198,24 +200,28 @@ def _thinned(places: NDArray[np.float64]) -> NDArray[np.float64]:
 def _stamp(
     canvas: Canvas, stamps: Sequence[skia.Image], places: Sequence[NDArray[np.float64]]
 ) -> None:
-    """Draw pictures with their middles at places, all in one call: ten times as fast."""
+    """Draw pictures with their middles at places, all in one call.
+
+    Each is there four times, moved by half pixels, and put at whole ones: so nothing is blended
+    anew for every place, which would take three times as long.
+    """
     if not stamps:
         return
-    width, height = sum(each.width() for each in stamps), max(each.height() for each in stamps)
-    atlas = skia.Surface(width, height)
+    cell = 1 + max(max(each.width(), each.height()) for each in stamps)
+    atlas = skia.Surface(cell * len(_HALVES), cell * len(stamps))
     transforms: list[skia.RSXform] = []
     sources: list[skia.Rect] = []
-    left = 0
-    for stamp, found in zip(stamps, places, strict=True):
-        atlas.getCanvas().drawImage(stamp, left, 0)
-        corner = found - (stamp.width() / 2, stamp.height() / 2)
-        transforms += [skia.RSXform(1, 0, x, y) for x, y in corner.tolist()]
-        source = skia.Rect.MakeXYWH(left, 0, stamp.width(), stamp.height())
-        sources += [source] * len(found)
-        left += stamp.width()
+    for row, (stamp, found) in enumerate(zip(stamps, places, strict=True)):
+        halves = np.round((found - (stamp.width() / 2, stamp.height() / 2)) * 2).astype(np.int64)
+        for column, half in enumerate(_HALVES):
+            left, top = column * cell, row * cell
+            moved = left + half[0] / 2, top + half[1] / 2
+            atlas.getCanvas().drawImage(stamp, *moved, skia.SamplingOptions(_LINEAR))
+            corners = halves[(halves % 2 == half).all(axis=1)] // 2
+            transforms += [skia.RSXform(1, 0, x, y) for x, y in corners.tolist()]
+            sources += [skia.Rect.MakeXYWH(left, top, cell, cell)] * len(corners)
     image = atlas.makeImageSnapshot()
-    linear = skia.SamplingOptions(skia.FilterMode.kLinear)
-    canvas.skia.drawAtlas(image, transforms, sources, [], skia.BlendMode.kSrcOver, linear)
+    canvas.skia.drawAtlas(image, transforms, sources, [], skia.BlendMode.kSrcOver)
 
 
 def _paint_symbol(canvas: Canvas, looks: Looks) -> None:
