@@ -27,7 +27,7 @@ where jurisdiction_id = :city and state = 'waiting' and kind = 'conversation.sil
 _LEFT = text("""
 select count(*) from task
 where jurisdiction_id = :city and state in ('waiting', 'running')
-    and run_after <= now() + make_interval(secs => 3) and kind <> 'conversation.silent'
+    and run_after <= now() + make_interval(secs => 20) and kind <> 'conversation.silent'
     or jurisdiction_id = :city and state in ('waiting', 'running') and run_after <= now()
 """)
 
