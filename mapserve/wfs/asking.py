@@ -13,6 +13,7 @@ from mapserve.wfs.names import local
 from open311.settings import Settings
 
 NEW, OLD = VERSIONS = ("2.0.0", "1.1.0")
+OLDEST = "1.0.0"
 GET_BY_ID = "urn:ogc:def:query:OGC-WFS::GetFeatureById"
 
 _GROUPS = re.compile(r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
@@ -100,7 +101,8 @@ def version_of(parameters: Parameters, operation: str) -> str:
     version = parameters.text("VERSION", NEW)
     if version.startswith("2.0"):
         return NEW
-    if version not in VERSIONS:
+    # QGIS writes by the oldest version, whichever it reads by
+    if version not in VERSIONS and (operation, version) != ("Transaction", OLDEST):
         told = f"There are the versions {', '.join(VERSIONS)}."
         raise OwsException("InvalidParameterValue", told, "version")
     return version

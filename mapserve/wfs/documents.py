@@ -16,6 +16,7 @@ from mapserve.wfs.gml import GML31, GML32
 from mapserve.wfs.names import NAMESPACE, PREFIX, of_layer
 from mapserve.wfs.querying import Call
 from mapserve.wfs.systems import DEFAULT
+from mapserve.wfs.transaction import Summary, may_write
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -56,6 +57,7 @@ def capabilities(call: Call, layers: Sequence[tuple[Layer, Extent]]) -> bytes:
         formats=(*(NEW_FORMATS if version == NEW else OLD_FORMATS), *_FILES),
         operators=fes.OPERATORS,
         stored=GET_BY_ID,
+        writes=may_write(call),
     )
 
 
@@ -83,6 +85,11 @@ def stored_queries(layers: Sequence[Layer], *, described: bool) -> bytes:
     """The stored queries: the one that all servers have."""
     template = "described_queries.xml" if described else "stored_queries.xml"
     return _render(template, stored=GET_BY_ID, layers=layers)
+
+
+def transaction_response(summary: Summary, version: str) -> bytes:
+    """What a transaction did."""
+    return _render("transaction.xml", version=version, summary=summary)
 
 
 def _render(template: str, **values: Any) -> bytes:

@@ -68,7 +68,7 @@ async def find_parts(call: Call) -> list[Part]:
     for wanted in call.asked.wanted:
         layer = await find_layer(call, wanted.layer)
         system = _system(wanted.srs)
-        query = _query(call, wanted, layer)
+        query = query_of(call, wanted, layer)
         async with opened(call.context, call.city, layer) as reading:
             most = reading.settings.max_counted_features
             with told_as("InvalidParameterValue", "filter"):
@@ -84,7 +84,7 @@ def _system(name: str) -> System:
         return find_system(name)
 
 
-def _query(call: Call, wanted: Wanted, layer: Layer) -> Query:
+def query_of(call: Call, wanted: Wanted, layer: Layer) -> Query:
     source, zone = layer.source, ZoneInfo(call.city.time_zone)
     found, tree = fes.Filter(), None
     with told_as("OperationParsingFailed", "filter"):

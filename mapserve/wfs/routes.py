@@ -19,7 +19,7 @@ from mapserve.features.extents import extent
 from mapserve.layers import list_features, opened
 from mapserve.ows import OwsException, told_as
 from mapserve.waiting import begun
-from mapserve.wfs import answering, asking, documents, querying
+from mapserve.wfs import answering, asking, documents, querying, transaction
 from mapserve.wfs.answering import GML31_TYPE, GML32_TYPE, JSON_TYPE
 from mapserve.wfs.asking import NEW, Asked
 from mapserve.wfs.names import local
@@ -157,6 +157,12 @@ async def _stored_queries(
     return answer(request, documents.stored_queries(layers, described=described), _XML)
 
 
+async def _transaction(_: Request[Any, Any, Any], call: Call) -> Answer:
+    summary = await transaction.run(call)
+    told = documents.transaction_response(summary, call.asked.version)
+    return Response(told, media_type=_XML, headers={"Cache-Control": "no-store"})
+
+
 _OPERATIONS: dict[str, Operation] = {
     "GetCapabilities": _get_capabilities,
     "DescribeFeatureType": _describe_feature_type,
@@ -164,6 +170,7 @@ _OPERATIONS: dict[str, Operation] = {
     "GetPropertyValue": _get_property_value,
     "ListStoredQueries": _list_stored_queries,
     "DescribeStoredQueries": _describe_stored_queries,
+    "Transaction": _transaction,
 }
 
 routes = [serve_wfs]
