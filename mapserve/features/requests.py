@@ -8,10 +8,10 @@ from mapserve.features.source import Bind, Column, Reading, Relation, Source
 from mapserve.filters import Selection
 from open311.extents import Box
 
-TABLES = """service_request r
-left join service s
-    on s.jurisdiction_id = r.jurisdiction_id and s.service_code = r.service_code"""
-"""`r` is a request, `s` its service."""
+TABLES = "service_request r"
+_SERVICE_NAME = """(select s.service_name from service s
+    where s.jurisdiction_id = r.jurisdiction_id and s.service_code = r.service_code)"""
+"""No join: so a filter of it holds wherever requests are `r`, as when hexagons are counted."""
 
 IDENTIFIER = Column(
     "service_request_id", "string", "r.service_request_id", "Its number, as people are told it"
@@ -33,7 +33,7 @@ COLUMNS = (
     ),
     Column("status_notes", "string", "r.status_notes", "Why it has its status"),
     Column("service_code", "string", "r.service_code", "The service asked for, by its code"),
-    Column("service_name", "string", "s.service_name", "The service asked for, by its name"),
+    Column("service_name", "string", _SERVICE_NAME, "The service asked for, by its name"),
     Column("description", "string", "r.description", "What was reported"),
     Column("agency_responsible", "string", "r.agency_responsible", "Who sees to it"),
     Column("requested_datetime", "date-time", "r.requested_datetime", "When it was reported"),

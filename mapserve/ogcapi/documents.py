@@ -52,6 +52,10 @@ _CLASSES = {
         "geodata-tilesets",
         "mvt",
     ),
+    "ogcapi-maps-1": (
+        *("core", "collection-map", "spatial-subsetting", "scaling", "background", "crs"),
+        *("png", "jpeg"),
+    ),
     "ogcapi-styles-1": (
         "core",
         "mapbox-styles",
@@ -192,6 +196,7 @@ def _links(here: str, root: str, layer: Layer) -> Sequence[Link]:
         Link(f"{here}/sortables", f"{_REL}/sortables", _SCHEMA_TYPE, "What can be sorted by"),
         Link(f"{here}/schema", "describedby", _SCHEMA_TYPE, "Properties"),
         Link(f"{here}/schema", "describedBy", _SCHEMA_TYPE, "Properties"),
+        Link(f"{here}/map", f"{_REL}/map", "image/png", "A picture of it"),
         Link(f"{here}/tiles", f"{_REL}/tilesets-vector", MEDIA_TYPES[JSON], "Vector tiles"),
         Link(f"{root}/styles/{layer.name}.json", "style", "application/json", "MapLibre style"),
         Link(f"{root}/legend/{layer.name}.png", "preview", "image/png", "Legend"),

@@ -11,7 +11,7 @@ from mapserve.drawing import WORLD, Layer
 from mapserve.export.formats import FORMATS
 from mapserve.features.extents import extent
 from mapserve.layers import LAYERS, find_features, list_features, opened
-from mapserve.ogcapi import documents, items, openapi, pages, problems, tile_routes
+from mapserve.ogcapi import documents, items, map_routes, openapi, pages, problems, tile_routes
 from mapserve.ogcapi.asking import check_names
 from mapserve.ogcapi.calls import FORM_ONLY, READ, Answer, begin, root_of, told_as
 from mapserve.ogcapi.documents import Collection
@@ -186,6 +186,7 @@ _HANDLERS = [
     *(get_landing, get_conformance, get_api, get_collections, get_collection),
     *(get_schema, get_items, get_item),
     *tile_routes.routes,
+    *map_routes.routes,
 ]
 routes = [
     Router(

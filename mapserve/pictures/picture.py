@@ -80,8 +80,9 @@ async def _read(
     zoom, found = frame.zoom(), {}
     shown = [look for look in part.looks if painting.is_shown(look, zoom)]
     async with opened(context, city, part.layer) as reading:
-        reading = structs.replace(reading, source=source_at(part.layer, scene, zoom))
-        query = structs.replace(part.query, boxes=(frame.box(),))
+        source, query = drawn_from(part.layer, part.query, scene, zoom)
+        reading = structs.replace(reading, source=source)
+        query = structs.replace(query, boxes=(frame.box(),))
         for name in dict.fromkeys(look["source-layer"] for look in shown):
             if name.endswith(_TRUNCATED):
                 continue
@@ -98,13 +99,19 @@ def _names(look: StyleLayer) -> set[str]:
     return {name for part in parts for name in properties_of(part)}
 
 
-def source_at(layer: Layer, scene: Scene, zoom: float) -> Source:
-    """What a layer is drawn from at a zoom: of requests, hexagons where there are many of them."""
+def drawn_from(layer: Layer, query: Query, scene: Scene, zoom: float) -> tuple[Source, Query]:
+    """What a layer is drawn from at a zoom: of requests, hexagons where there are many of them.
+
+    What limits requests then limits those that are counted.
+    """
     tile_zoom = max(0, int(zoom))
     is_melting = layer is LAYERS["requests"] and tile_zoom < scene.points_from
+    if is_melting:
+        counted = structs.replace(query.selection, condition=query.condition)
+        query = structs.replace(query, selection=counted, condition=None)
     if layer is LAYERS["hexes"] or is_melting:
-        return hexagons.source(resolution_at(tile_zoom))
-    return layer.source
+        return hexagons.source(resolution_at(tile_zoom)), query
+    return layer.source, query
 
 
 @lru_cache(maxsize=16)

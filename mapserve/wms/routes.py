@@ -21,7 +21,7 @@ from mapserve.features.reading import read
 from mapserve.kvp import Parameters
 from mapserve.layers import find_features, list_features, opened
 from mapserve.pictures.encoding import encode
-from mapserve.pictures.picture import Part, draw, looks_of, source_at
+from mapserve.pictures.picture import Part, draw, drawn_from, looks_of
 from mapserve.themes import LIGHT
 from mapserve.waiting import while_waited_for
 from mapserve.wms import asking, capabilities, feature_info
@@ -175,7 +175,8 @@ async def _get_feature_info(call: Call) -> Response[bytes]:
         box = feature_info.around(frame, column, row)
         query = structs.replace(query, boxes=(box,), limit=most)
         async with opened(call.context, call.city, layer) as reading:
-            drawn = structs.replace(reading, source=source_at(layer, scene, frame.zoom()))
+            source, query = drawn_from(layer, query, scene, frame.zoom())
+            drawn = structs.replace(reading, source=source)
             found.append(Found(layer.name, layer.title, await read(drawn, query)))
     return answer(call.request, feature_info.WRITERS[form](found), form)
 

@@ -22,7 +22,7 @@ from mapserve.kvp import Parameters
 from mapserve.layers import find_features, list_features, opened
 from mapserve.ogcapi.tile_sets import GRIDS, definition
 from mapserve.ows import OwsException, told_as
-from mapserve.pictures.picture import source_at
+from mapserve.pictures.picture import drawn_from
 from mapserve.pictures.tiles import FINEST, frame_of, picture_tile
 from mapserve.themes import LIGHT, THEMES
 from mapserve.waiting import while_waited_for
@@ -221,7 +221,8 @@ async def _get_feature_info(call: Call) -> Response[bytes]:
     scene = await call.atlas.scene(call.city, asked.theme)
     query = Query(boxes=(feature_info.around(frame, place[0], place[1]),), limit=_MOST_FOUND)
     async with opened(call.context, call.city, layer) as reading:
-        drawn = structs.replace(reading, source=source_at(layer, scene, frame.zoom()))
+        source, query = drawn_from(layer, query, scene, frame.zoom())
+        drawn = structs.replace(reading, source=source)
         found = Found(layer.name, layer.title, await read(drawn, query))
     return answer(call.request, feature_info.WRITERS[form]([found]), form)
 

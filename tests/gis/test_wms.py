@@ -148,6 +148,20 @@ async def test_what_limits_features(cape_town: httpx.AsyncClient, rows: list[Row
     ).sum() == everything.sum()
 
 
+async def test_what_limits_requests_limits_their_hexagons(cape_town: httpx.AsyncClient) -> None:
+    wide = {**QGIS, "BBOX": "-34.1,18.4,-33.7,18.8", "WIDTH": "400", "HEIGHT": "400"}
+    every = (await picture(cape_town, wide))[..., 3] > 0
+    for text in ("service_name = 'Animals'", "status = 'open' and service_code LIKE 'ANIMAL%'"):
+        some = (await picture(cape_town, wide, CQL_FILTER=text))[..., 3] > 0
+        assert some.sum() < every.sum()
+    told = await ask(
+        cape_town, wide, REQUEST="GetFeatureInfo", QUERY_LAYERS="requests", I="200", J="215",
+        INFO_FORMAT="application/json", CQL_FILTER="status = 'open'", FEATURE_COUNT="50",
+    )  # fmt: skip
+    counts = [each["properties"] for each in told.json()["features"]]
+    assert all(each["count"] == each["open"] for each in counts)
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
