@@ -122,7 +122,7 @@ async def test_where_nothing_is_there_is_no_content(cape_town: httpx.AsyncClient
         "requests/3.0/1/1.mvt",
         "requests/03/1/1.mvt",
         "requests/\u0663/1/1.mvt",
-        "requests/3/1/1.png",
+        "requests/3/1/1.gif",
         "requests/3/1/1",
         "nothing/3/1/1.mvt",
         "requests,/3/1/1.mvt",
