@@ -74,7 +74,7 @@ def _answer(state: State, heard: Heard, city: City, command: str) -> Turn | None
             return file(state)
         case "confirm" if picked == "no":
             return _ask_group(replace(state, draft=_without_service(state.draft)), city)
-        case "joined" if picked == "new":
+        case "joined" if picked == "new" and state.last.service_code:
             return file(replace(state, draft=replace(state.last, insists=True)))
         case "filed" if picked == "no":
             return _take_back(state)
