@@ -15,6 +15,7 @@ Shapes = NDArray[np.object_]
 
 _TILE_PIXELS = 512
 """Of a tile in MapLibre: its zooms are counted by it."""
+_ZOOM_DIGITS = 6
 _MARGIN = 128
 """Pixels around, in which something may stand that is seen in the picture."""
 
@@ -50,7 +51,9 @@ class Frame(Struct, frozen=True):
 
     def zoom(self) -> float:
         """The zoom at which a web map shows it as large: styles are written by zooms."""
-        return math.log2(360 / (_TILE_PIXELS * self.degrees_a_pixel() * self.ratio))
+        exact = math.log2(360 / (_TILE_PIXELS * self.degrees_a_pixel() * self.ratio))
+        # what projecting loses would else show neighbouring tiles as of different zooms
+        return round(exact, _ZOOM_DIGITS)
 
     def degrees_a_pixel(self) -> float:
         """How many degrees of longitude lie across a pixel in the middle."""

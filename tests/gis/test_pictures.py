@@ -10,14 +10,18 @@ import shapely
 from msgspec import structs
 from PIL import Image, ImageColor
 
+from geo.tiles import tile_at
 from mapserve.atlas import Atlas
+from mapserve.drawing import Tile
 from mapserve.features.crs import Crs, find_crs, to_crs
 from mapserve.features.reading import Query
 from mapserve.hex_tiles import resolution_at
 from mapserve.layers import LAYERS
+from mapserve.ogcapi.tile_sets import MERCATOR
 from mapserve.pictures.encoding import FORMATS, Pixels, encode
 from mapserve.pictures.frame import Frame
 from mapserve.pictures.picture import Part, draw, looks_of
+from mapserve.pictures.tiles import frame_of
 from mapserve.styles import colours
 from mapserve.themes import THEMES
 from open311 import connections, jurisdictions
@@ -95,6 +99,23 @@ async def test_points_are_where_they_are(context: Context, rows: list[Row], code
         around = pixels[y - 14 : y + 15, x - 14 : x + 15, :3].reshape(-1, 1, 3).astype(int)
         assert (abs(around - inks).sum(axis=2) < 30).sum() > 30
     assert (pixels[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("zoom", range(9, 20))
+def test_tiles_of_a_zoom_are_drawn_alike(zoom: int) -> None:
+    """Of half as many pixels as a web map's own they are as large as at a zoom less."""
+    west, south = tile_at(18.3, -34.3, zoom)
+    east, north = tile_at(19.0, -33.5, zoom)
+    columns, rows = (
+        np.unique(np.linspace(*ends, 20, dtype=int)) for ends in ((west, east), (north, south))
+    )
+    for ratio in (1.0, 2.0):
+        seen = {
+            frame_of(MERCATOR, Tile(zoom, x, y), ratio).zoom()
+            for x in columns.tolist()
+            for y in rows.tolist()
+        }
+        assert seen == {zoom - 1}
 
 
 async def test_what_is_empty_is_clear(context: Context) -> None:
