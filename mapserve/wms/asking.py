@@ -64,6 +64,10 @@ def version_of(parameters: Parameters) -> str:
 def read_picture(parameters: Parameters, settings: Settings, version: str) -> Picture:
     """What GetMap asks for. Raises ServiceException."""
     names = parameters.many("LAYERS")
+    for name in ("SLD", "SLD_BODY"):
+        if parameters.text(name):
+            told = "Layers are drawn in their own styles here: STYLES names them."
+            raise ServiceException("OperationNotSupported", told, name.lower())
     if not names:
         raise ServiceException("LayerNotDefined", "LAYERS names no layer.", "layers")
     return Picture(

@@ -166,13 +166,16 @@ async def _get_feature_info(call: Call) -> Response[bytes]:
     names = parameters.many("QUERY_LAYERS")
     if not names or not set(names) <= set(parameters.many("LAYERS")):
         raise ServiceException("LayerNotDefined", "QUERY_LAYERS must be of LAYERS.", "query_layers")
-    layers = await _find(call, names, "query_layers")
+    # filters are told in the order of LAYERS
+    layers = await _find(call, parameters.many("LAYERS"))
     queries = asking.read_queries(parameters, layers, ZoneInfo(call.city.time_zone))
     most = min(_MOST_FOUND, max(1, parameters.integer("FEATURE_COUNT", 1)))
     scene = await call.atlas.scene(call.city, LIGHT)
     found = []
+    box = feature_info.around(frame, column, row)
     for layer, query in zip(layers, queries, strict=True):
-        box = feature_info.around(frame, column, row)
+        if layer.name not in names:
+            continue
         query = structs.replace(query, boxes=(box,), limit=most)
         async with opened(call.context, call.city, layer) as reading:
             source, query = drawn_from(layer, query, scene, frame.zoom())

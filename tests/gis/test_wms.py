@@ -185,6 +185,8 @@ async def test_what_limits_requests_limits_their_hexagons(cape_town: httpx.Async
         ({"REQUEST": ""}, "MissingParameterValue"),
         ({"SERVICE": "WFS"}, "InvalidParameterValue"),
         ({"DPI": "0"}, "InvalidParameterValue"),
+        ({"SLD_BODY": "<StyledLayerDescriptor/>"}, "OperationNotSupported"),
+        ({"SLD": "https://example.org/a.sld"}, "OperationNotSupported"),
     ],
 )
 async def test_what_is_badly_asked_is_refused(
@@ -283,6 +285,22 @@ async def test_what_is_at_a_pixel(cape_town: httpx.AsyncClient, rows: list[Row],
     if "json" in form:
         features = msgspec.json.decode(told.content)["features"]
         assert all(each["properties"]["service_code"] for each in features)
+
+
+async def test_each_layer_is_asked_with_its_own_filter(
+    cape_town: httpx.AsyncClient, rows: list[Row]
+) -> None:
+    row = next(each for each in rows if 18.638 < each.lon < 18.639 and -33.915 < each.lat < -33.914)
+    assert row.status == "fixed"
+    asked = {
+        "REQUEST": "GetFeatureInfo", "LAYERS": "wards,requests", "QUERY_LAYERS": "requests",
+        "INFO_FORMAT": "application/json", "FEATURE_COUNT": "50", **pixel_of(row),
+    }  # fmt: skip
+    for status in ("open", "closed"):
+        filters = f"INCLUDE;status = '{status}'"
+        told = await ask(cape_town, NEAR, **asked, CQL_FILTER=filters)
+        found = {each["properties"]["service_request_id"] for each in told.json()["features"]}
+        assert (row.service_request_id in found) == (status == "closed")
 
 
 async def test_hexagons_are_found_where_they_are_drawn(cape_town: httpx.AsyncClient) -> None:
