@@ -1,6 +1,7 @@
 """Formats that need a file first: GeoPackage, FlatGeobuf, Shapefile, GeoParquet and Excel."""
 
 import asyncio
+import csv
 import json
 import tempfile
 import zipfile
@@ -16,6 +17,7 @@ import pyproj
 import shapely
 import xlsxwriter
 
+from mapserve.export.names import distinct, header
 from mapserve.export.texts import cell
 from mapserve.export.writing import Writing, in_a_thread
 from mapserve.features.crs import to_crs
@@ -26,6 +28,7 @@ from open311.errors import BadInput
 _CHUNK = 1 << 18
 _GEOMETRY = "geometry"
 _MOST_SHEET_ROWS = 1_048_576
+_MOST_EXACT = 2**53
 _DBF_NAME = 10
 _TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
@@ -50,11 +53,13 @@ async def write_file(write: Write, writing: Writing) -> AsyncIterator[bytes]:
                 yield chunk
 
 
-def _schema(writing: Writing, names: dict[str, str] | None = None) -> pa.Schema:
-    told = [(each.name, each.type) for each in writing.columns]
-    fields = [pa.field((names or {}).get(name, name), _TYPES[kind]) for name, kind in told]
-    shape = pa.field(_GEOMETRY, pa.binary(), metadata={"ARROW:extension:name": "geoarrow.wkb"})
-    return pa.schema([pa.field("id", pa.string()), *fields, shape])
+def _schema(writing: Writing, most_bytes: int | None = None) -> pa.Schema:
+    """The feature's id, its fields, and its shape, in this order."""
+    key, *names, geometry = header(writing.columns, [_GEOMETRY], most_bytes)
+    types = [_TYPES[column.type] for column in writing.columns]
+    fields = [pa.field(name, kind) for name, kind in zip(names, types, strict=True)]
+    shape = pa.field(geometry, pa.binary(), metadata={"ARROW:extension:name": "geoarrow.wkb"})
+    return pa.schema([pa.field(key, pa.string()), *fields, shape])
 
 
 def _batch(features: Features, schema: pa.Schema, writing: Writing) -> pa.RecordBatch:
@@ -66,9 +71,9 @@ def _batch(features: Features, schema: pa.Schema, writing: Writing) -> pa.Record
 
 
 def _reader(
-    writing: Writing, batches: Iterator[Features], names: dict[str, str] | None = None
+    writing: Writing, batches: Iterator[Features], most_bytes: int | None = None
 ) -> pa.RecordBatchReader:
-    schema = _schema(writing, names)
+    schema = _schema(writing, most_bytes)
     made = (_batch(features, schema, writing) for features in batches)
     return pa.RecordBatchReader.from_batches(schema, made)
 
@@ -82,7 +87,7 @@ def _write_gdal(
         path,
         layer=writing.layer,
         driver=driver,
-        geometry_name=_GEOMETRY,
+        geometry_name=reader.schema.names[-1],
         geometry_type="Unknown" if kind == "Geometry" else kind,
         crs=_wkt(writing),
         **options,
@@ -98,7 +103,11 @@ def _wkt(writing: Writing) -> str:
 def write_gpkg(writing: Writing, batches: Iterator[Features], folder: Path) -> Path:
     """GeoPackage, with its index."""
     path = folder / f"{writing.layer}.gpkg"
-    return _write_gdal(writing, _reader(writing, batches), path, "GPKG")
+    reader = _reader(writing, batches)
+    # its own number of a row is a column too
+    (number,) = distinct(["fid"], reader.schema.names)
+    geometry = reader.schema.names[-1]
+    return _write_gdal(writing, reader, path, "GPKG", FID=number, GEOMETRY_NAME=geometry)
 
 
 def write_fgb(writing: Writing, batches: Iterator[Features], folder: Path) -> Path:
@@ -112,13 +121,11 @@ def write_shapefile(writing: Writing, batches: Iterator[Features], folder: Path)
     """A Shapefile in a ZIP; its names have ten letters at most, and `fields.csv` tells which."""
     if declared(writing.geometry_type) == "Geometry":
         raise BadInput("A Shapefile holds shapes of one kind, and this layer has several.")
-    names = _short_names([column.name for column in writing.columns])
-    reader = _texts_for_times(_reader(writing, batches, names))
+    reader = _texts_for_times(_reader(writing, batches, _DBF_NAME))
     inner = folder / "files"
     inner.mkdir()
     _write_gdal(writing, reader, inner / f"{writing.layer}.shp", "ESRI Shapefile", ENCODING="UTF-8")
-    told = "".join(f"{short},{name}\r\n" for name, short in names.items())
-    (inner / "fields.csv").write_text("short,name\r\n" + told)
+    _tell_names(writing, reader.schema.names[1:-1], inner / "fields.csv")
     path = folder / f"{writing.layer}.shp.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         for each in sorted(inner.iterdir()):
@@ -126,16 +133,12 @@ def write_shapefile(writing: Writing, batches: Iterator[Features], folder: Path)
     return path
 
 
-def _short_names(names: list[str]) -> dict[str, str]:
-    """Names of ten bytes, all different."""
-    found: dict[str, str] = {}
-    for name in names:
-        short, number = name.encode()[:_DBF_NAME].decode(errors="ignore"), 0
-        while short.lower() in {each.lower() for each in (*found.values(), "id")}:
-            number += 1
-            short = f"{short[: _DBF_NAME - 1 - len(str(number))]}_{number}"
-        found[name] = short
-    return found
+def _tell_names(writing: Writing, short: list[str], path: Path) -> None:
+    names = [cell(column.name) for column in writing.columns]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["short", "name"])
+        rows.writerows(zip(map(cell, short), names, strict=True))
 
 
 def _texts_for_times(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
@@ -168,11 +171,13 @@ def write_parquet(writing: Writing, batches: Iterator[Features], folder: Path) -
         "geometry_types": [] if kind == "Geometry" else [kind],
         "crs": json.loads(pyproj.CRS(_wkt(writing)).to_json()),
     }
-    geo = {"version": "1.1.0", "primary_column": _GEOMETRY, "columns": {_GEOMETRY: column}}
-    schema = _schema(writing).with_metadata({"geo": json.dumps(geo)})
+    plain = _schema(writing)
+    geometry = plain.names[-1]
+    geo = {"version": "1.1.0", "primary_column": geometry, "columns": {geometry: column}}
+    schema = plain.with_metadata({"geo": json.dumps(geo)})
     with pq.ParquetWriter(path, schema, compression="zstd") as file:
         for features in batches:
-            file.write_batch(_batch(features, _schema(writing), writing).cast(schema))
+            file.write_batch(_batch(features, plain, writing).cast(schema))
     return path
 
 
@@ -191,7 +196,7 @@ def write_xlsx(writing: Writing, batches: Iterator[Features], folder: Path) -> P
         sheet = book.add_worksheet(writing.layer[:31])
         is_point = declared(writing.geometry_type) == "Point"
         places = ["longitude", "latitude"] if is_point else ["wkt"]
-        sheet.write_row(0, 0, ["id", *(column.name for column in writing.columns), *places])
+        sheet.write_row(0, 0, header(writing.columns, places))
         row = 1
         for features in batches:
             if row + len(features) > _MOST_SHEET_ROWS:
@@ -217,6 +222,9 @@ def _sheet_rows(features: Features, *, is_point: bool) -> Iterator[tuple[Any, ..
 
 
 def _plain(value: Any) -> Any:
+    # a number there is a double, which holds no more digits
+    if isinstance(value, int) and abs(value) > _MOST_EXACT:
+        return str(value)
     # a spreadsheet knows no day before 1900
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.year >= 1900 else cell(value)

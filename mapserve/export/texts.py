@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from msgspec import structs
 
+from mapserve.export.names import header
 from mapserve.export.writing import Writing
 from mapserve.features import geojson
 from mapserve.features.crs import CRS84, to_crs
@@ -56,7 +57,7 @@ async def write_csv(writing: Writing) -> AsyncIterator[bytes]:
     is_point = declared(writing.geometry_type) == "Point"
     x, y = ("longitude", "latitude") if writing.crs.is_geographic else ("x", "y")
     places = [x, y] if is_point else ["wkt"]
-    yield _table([["id", *(column.name for column in writing.columns), *places]])
+    yield _table([map(cell, header(writing.columns, places))])
     async for features in writing.batches:
         shapes = to_crs(features.shapes, writing.crs, in_xy=True)
         told = _points(shapes, writing.crs.digits) if is_point else _texts(shapes)
