@@ -13,28 +13,19 @@ from open311.settings import Settings
 Connection = AsyncConnection
 """A transaction, for those who only hand it on."""
 
-_OPEN = text("""
-insert into conversation (jurisdiction_id, conversation_id, channel)
-values (:jurisdiction_id, :conversation_id, :channel)
-on conflict do nothing
-""")
 _LOCK = text("""
-select channel, reporter_id, sealed, stopped_at, heard_at from conversation
-where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
-for update
-""")
-_INTRODUCE = text("""
-update conversation set reporter_id = :reporter_id
-where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
-""")
-_HEAR = text("""
-update conversation set heard_at = greatest(heard_at, :at)
-where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
+select c.channel, c.sealed, c.stopped_at, c.heard_at, r.sealed as contact
+from conversation c
+left join reporter r using (jurisdiction_id, reporter_id)
+where c.jurisdiction_id = :jurisdiction_id and c.conversation_id = :conversation_id
+for update of c
 """)
 _SAVE = text("""
 update conversation
 set sealed = :sealed,
-    stopped_at = case when cast(:stopped as boolean) then coalesce(stopped_at, now()) end
+    stopped_at = case when cast(:stopped as boolean) then coalesce(stopped_at, now()) end,
+    heard_at = greatest(heard_at, cast(:heard_at as timestamptz)),
+    reporter_id = coalesce(cast(:reporter_id as text), reporter_id)
 where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
 """)
 # The generic cell rate algorithm: a message moves the time by its interval, and may be ahead of
@@ -93,14 +84,6 @@ def identify(settings: Settings, jurisdiction_id: str, channel: str, ours: str, 
     return secrets.lookup_hash(key, jurisdiction_id, channel, f"{ours} {theirs}").hex()[:32]
 
 
-async def open_one(
-    connection: AsyncConnection, jurisdiction_id: str, conversation_id: str, channel: str
-) -> None:
-    """Begin a conversation unless it exists."""
-    names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
-    await connection.execute(_OPEN, names | {"channel": channel})
-
-
 async def take(
     connection: AsyncConnection, settings: Settings, jurisdiction_id: str, conversation_id: str
 ) -> Standing | None:
@@ -109,34 +92,10 @@ async def take(
     row = (await connection.execute(_LOCK, names)).one_or_none()
     if row is None:
         return None
-    contact = None
-    if row.reporter_id is not None:
-        contact = await reporters.unseal(connection, settings, jurisdiction_id, row.reporter_id)
-    state = None
+    contact, state = reporters.read_sealed(settings, row.contact), None
     if row.sealed is not None:
         state = secrets.cipher(settings.secret_keys).decrypt(row.sealed)
     return Standing(conversation_id, row.channel, contact, state, row.stopped_at, row.heard_at)
-
-
-async def introduce(
-    connection: AsyncConnection,
-    settings: Settings,
-    jurisdiction_id: str,
-    conversation_id: str,
-    contact: Contact,
-) -> None:
-    """Say who the citizen is: number and name go to the table of reporters, and nowhere else."""
-    reporter_id = await reporters.store(connection, settings, jurisdiction_id, contact)
-    names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
-    await connection.execute(_INTRODUCE, names | {"reporter_id": reporter_id})
-
-
-async def hear(
-    connection: AsyncConnection, jurisdiction_id: str, conversation_id: str, at: datetime
-) -> None:
-    """Note when the citizen wrote: for a day from then on anything may be answered."""
-    names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id, "at": at}
-    await connection.execute(_HEAR, names)
 
 
 async def save(
@@ -147,11 +106,18 @@ async def save(
     state: bytes,
     *,
     stopped: bool,
+    heard_at: datetime | None = None,
+    reporter_id: str | None = None,
 ) -> None:
-    """Keep where a conversation stands; to who stopped it nothing is sent of its own accord."""
+    """Keep where a conversation stands; to who stopped it nothing is sent of its own accord.
+
+    `heard_at` is when the citizen wrote: for a day from then on anything may be answered.
+    `reporter_id` says who that is, once it is known.
+    """
     sealed = secrets.cipher(settings.secret_keys).encrypt(state)
     names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
-    await connection.execute(_SAVE, names | {"sealed": sealed, "stopped": stopped})
+    more = {"stopped": stopped, "heard_at": heard_at, "reporter_id": reporter_id}
+    await connection.execute(_SAVE, names | {"sealed": sealed} | more)
 
 
 async def pace(

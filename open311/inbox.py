@@ -19,6 +19,11 @@ with kept as (
     values (:jurisdiction_id, :message_id, :channel, :conversation_id, :sealed)
     on conflict do nothing
     returning message_id
+), begun as (
+    insert into conversation (jurisdiction_id, conversation_id, channel)
+    select :jurisdiction_id, :conversation_id, :channel
+    from kept
+    on conflict do nothing
 )
 insert into task (jurisdiction_id, kind, dedupe_key, payload)
 select :jurisdiction_id, :kind, message_id,
@@ -35,7 +40,7 @@ limit :most
 """)
 _HANDLED = text("""
 update inbox set handled_at = now()
-where jurisdiction_id = :jurisdiction_id and message_id = :message_id
+where jurisdiction_id = :jurisdiction_id and message_id = any(:message_ids)
 """)
 _KNOWN = text("""
 select message_id from inbox
@@ -61,7 +66,10 @@ async def keep(
     channel: str,
     message: tuple[str, bytes],
 ) -> bool:
-    """Store a message (id, content) and the task to handle it; False when it had come before."""
+    """Store a message (id, content) and the task to handle it; False when it had come before.
+
+    With the first one its conversation begins.
+    """
     names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
     names |= {"channel": channel, "message_id": message[0], "kind": KIND}
     sealed = secrets.cipher(settings.secret_keys).encrypt(message[1])
@@ -86,9 +94,11 @@ async def waiting(
     ]
 
 
-async def handled(connection: AsyncConnection, jurisdiction_id: str, message_id: str) -> None:
-    """Note that a message was answered, in the transaction of the answer."""
-    names = {"jurisdiction_id": jurisdiction_id, "message_id": message_id}
+async def handled(
+    connection: AsyncConnection, jurisdiction_id: str, message_ids: list[str]
+) -> None:
+    """Note that messages were answered, in the transaction of the answers."""
+    names = {"jurisdiction_id": jurisdiction_id, "message_ids": message_ids}
     await connection.execute(_HANDLED, names)
 
 

@@ -7,21 +7,28 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311 import secrets, tasks
+from open311 import secrets
 from open311.settings import Settings
 
 KIND = "messages.send"
 """The kind of the task that each message to be sent leaves."""
 
 _PUT = text("""
-insert into outbound (
-    jurisdiction_id, outbound_id, conversation_id, kind, sealed, service_request_id
+with put as (
+    insert into outbound (
+        jurisdiction_id, outbound_id, conversation_id, kind, sealed, service_request_id
+    )
+    values (
+        :jurisdiction_id, :outbound_id, :conversation_id, :kind, :sealed, :service_request_id
+    )
+    on conflict do nothing
+    returning outbound_id
 )
-values (
-    :jurisdiction_id, :outbound_id, :conversation_id, :kind, :sealed, :service_request_id
-)
+insert into task (jurisdiction_id, kind, dedupe_key, payload)
+select :jurisdiction_id, :task_kind, outbound_id,
+    jsonb_build_object('conversation_id', cast(:conversation_id as text))
+from put
 on conflict do nothing
-returning outbound_id
 """)
 _WAITING = text("""
 select outbound_id, kind, sealed, state, created_at from outbound
@@ -118,12 +125,8 @@ async def put(
     names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
     sealed = secrets.cipher(settings.secret_keys).encrypt(msgspec.json.encode(said))
     row: dict[str, object] = {"outbound_id": outbound_id, "kind": kind, "sealed": sealed}
-    row |= {"service_request_id": service_request_id}
-    if (await connection.execute(_PUT, names | row)).first() is None:
-        return False
-    payload = {"conversation_id": conversation_id}
-    await tasks.add(connection, jurisdiction_id, KIND, outbound_id, payload)
-    return True
+    row |= {"service_request_id": service_request_id, "task_kind": KIND}
+    return (await connection.execute(_PUT, names | row)).rowcount > 0
 
 
 async def waiting(

@@ -94,7 +94,11 @@ async def unseal(
 ) -> Contact | None:
     """Decrypt a contact, for whoever may ask; None when there is none, or it was erased."""
     names = {"jurisdiction_id": jurisdiction_id, "reporter_id": reporter_id}
-    sealed = (await connection.execute(_OPEN, names)).scalar_one_or_none()
+    return read_sealed(settings, (await connection.execute(_OPEN, names)).scalar_one_or_none())
+
+
+def read_sealed(settings: Settings, sealed: bytes | None) -> Contact | None:
+    """Decrypt what the table holds of somebody, for a statement that has joined it."""
     if sealed is None:
         return None
     opened = secrets.cipher(settings.secret_keys).decrypt(sealed)

@@ -40,6 +40,8 @@ from open311.tasks import Handler
 CONCURRENCY = 8
 POLL_SECONDS = 2.0
 _LISTEN_SECONDS = 10
+# Tasks that end together are followed by one claim, and not by one each.
+_PAUSE_SECONDS = 0.005
 _CLEAR = 0.5
 _log = logging.getLogger(__name__)
 
@@ -129,7 +131,10 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 async def _work(context: Context, known: Handlers, stop: asyncio.Event, due: asyncio.Event) -> None:
-    """Claim, do, and claim again; look by itself every POLL_SECONDS, or as soon as woken."""
+    """Claim, do, and claim again: every POLL_SECONDS, when woken, and whenever a task has ended.
+
+    What a task leaves to be done is so found by its own worker, which nobody needs to wake.
+    """
     under_way: set[asyncio.Task[None]] = set()
 
     def over(doing: asyncio.Task[None]) -> None:
@@ -146,8 +151,9 @@ async def _work(context: Context, known: Handlers, stop: asyncio.Event, due: asy
             doing = asyncio.create_task(tasks.work(context.db, context.settings, known, task))
             under_way.add(doing)
             doing.add_done_callback(over)
-        if not claimed:
-            await _first(stop, due)
+        # either nothing else is due, or nobody is free
+        await _first(stop, due)
+        await asyncio.sleep(_PAUSE_SECONDS)
     await _drain(under_way, context.settings.drain_seconds)
 
 

@@ -1,5 +1,6 @@
 """What conversations know of a city: its services and their questions, by its public API."""
 
+import asyncio
 import time
 
 from msgspec import UNSET
@@ -19,14 +20,23 @@ class Cities:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._known: dict[str, tuple[float, City]] = {}
+        self._alone = asyncio.Lock()
 
     async def find(self, jurisdiction_id: str, desk: GeoReport) -> City:
         """A city. Raises NotFound, and what the desk raises."""
-        until, city = self._known.get(jurisdiction_id, (0.0, None))
-        if city is None or until < time.monotonic():
-            city = await self._read(jurisdiction_id, desk)
-            self._known[jurisdiction_id] = time.monotonic() + _REMEMBERED_SECONDS, city
+        city = self._remembered(jurisdiction_id)
+        if city is not None:
+            return city
+        async with self._alone:  # many ask at once, and one reads
+            city = self._remembered(jurisdiction_id)
+            if city is None:
+                city = await self._read(jurisdiction_id, desk)
+                self._known[jurisdiction_id] = time.monotonic() + _REMEMBERED_SECONDS, city
         return city
+
+    def _remembered(self, jurisdiction_id: str) -> City | None:
+        until, city = self._known.get(jurisdiction_id, (0.0, None))
+        return city if until >= time.monotonic() else None
 
     async def sharing(self, city: City, served: tuple[str, ...]) -> City:
         """The city as it is for a number that several share."""

@@ -154,4 +154,3 @@ async def _attach(
             payload = {"reference": reference, "url": photo.url, "name": name}
             payload["since"] = dates.now().isoformat()
             await tasks.add(connection, where, PHOTO_KIND, name, payload)
-    await tasks.wake(desk.context.queue)

@@ -8,7 +8,7 @@ from clients.conversation import catalogues
 from clients.conversation.desk import Desk
 from clients.conversation.state import Reply, State
 from clients.georeport import Refused
-from open311 import conversations, outbox, subscriptions, tasks, workflow
+from open311 import conversations, outbox, subscriptions, workflow
 from open311.subscriptions import Follower
 from open311.workflow import Status
 
@@ -27,7 +27,6 @@ async def tell(desk: Desk, jurisdiction_id: str, payload: dict[str, Any]) -> Non
     for follower in who:
         link = desk.link(jurisdiction_id, reference)
         await _leave(desk, follower, told, f"{reference}-{payload['change']}", link)
-    await tasks.wake(desk.context.queue)
 
 
 async def _reply(desk: Desk, jurisdiction_id: str, reference: str, status: Status) -> Reply:

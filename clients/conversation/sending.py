@@ -55,7 +55,7 @@ async def _send_next(desk: Desk, home: str, conversation_id: str) -> bool:
             mail = await _choose(desk, connection, home, conversation_id)
         if mail is None:
             return False
-        await _deliver(mail)
+        await _deliver(mail, alone)
     return mail.is_followed
 
 
@@ -114,10 +114,10 @@ def _parameters(mail: _Mail) -> dict[str, str]:
     return channel.write(Addressed(ours, theirs, mail.message.said, _template(mail), callback))
 
 
-async def _deliver(mail: _Mail) -> None:
+async def _deliver(mail: _Mail, alone: Connection) -> None:
     """Send, and write what became of it. Raises Later when it must be tried again."""
     if not mail.channel.is_sent:
-        return await _note(mail, None, "delivered")
+        return await _note(alone, mail, None, "delivered")
     parameters = _parameters(mail)
     provider, message = mail.desk.provider, mail.message
     try:
@@ -126,39 +126,38 @@ async def _deliver(mail: _Mail) -> None:
             sid = await provider.find(parameters, message.created_at)
         sid = sid or await provider.send(parameters)
     except Declined as declined:
-        await _decline(mail, declined.code)
+        await _decline(mail, alone, declined.code)
     except Unreachable as away:
-        await _postpone(mail, away)
+        await _postpone(mail, alone, away)
     else:
-        await _note(mail, sid, "sent")
+        await _note(alone, mail, sid, "sent")
 
 
-async def _decline(mail: _Mail, code: int) -> None:
+async def _decline(mail: _Mail, alone: Connection, code: int) -> None:
     if code in _TOO_MANY:
-        await _postpone(mail, Unreachable())
+        await _postpone(mail, alone, Unreachable())
     if code == _WINDOW:
-        async with mail.desk.context.db.begin(mail.home) as connection:
-            await outbox.hold(connection, mail.home, mail.message.outbound_id, str(code))
+        await outbox.hold(alone, mail.home, mail.message.outbound_id, str(code))
         return
-    await _note(mail, None, "failed", str(code))
+    await _note(alone, mail, None, "failed", str(code))
     if code == _OPTED_OUT:
-        async with mail.desk.context.db.begin(mail.home) as connection:
-            await conversations.silence(connection, mail.home, mail.standing.conversation_id)
+        await conversations.silence(alone, mail.home, mail.standing.conversation_id)
 
 
-async def _postpone(mail: _Mail, away: Unreachable) -> None:
+async def _postpone(mail: _Mail, alone: Connection, away: Unreachable) -> None:
     """Try again later and later, for a day."""
     age = dates.now() - mail.message.created_at
     if age > _GIVEN_UP:
-        await _note(mail, None, "failed", "the provider was away")
+        await _note(alone, mail, None, "failed", "the provider was away")
         return
     if not away.is_unknown:
+        # by itself: what follows undoes the transaction that is ours alone
         async with mail.desk.context.db.begin(mail.home) as connection:
             await outbox.untried(connection, mail.home, mail.message.outbound_id)
     raise Later(away.seconds or min(_LONGEST_PAUSE, 1.0 + age.total_seconds() / 2))
 
 
-async def _note(mail: _Mail, sid: str | None, state: str, error: str | None = None) -> None:
-    outbound_id = mail.message.outbound_id
-    async with mail.desk.context.db.begin(mail.home) as connection:
-        await outbox.follow(connection, mail.home, outbound_id, sid, state, error)
+async def _note(
+    alone: Connection, mail: _Mail, sid: str | None, state: str, error: str | None = None
+) -> None:
+    await outbox.follow(alone, mail.home, mail.message.outbound_id, sid, state, error)

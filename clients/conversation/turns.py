@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from clients.channels.registry import numbers
 from clients.conversation import catalogues, errands, hearing
 from clients.conversation.desk import Desk, Here
 from clients.conversation.state import Done, Errand, Silent, State, Turn
 from clients.conversation.step import step
-from open311 import conversations, dates, inbox, outbox, tasks
+from open311 import conversations, dates, inbox, outbox, reporters, tasks
 from open311.conversations import Connection
 from open311.inbox import Letter
 from open311.reporters import Contact
@@ -26,18 +27,23 @@ _PATIENCE = {"service": 3600, "group": 3600, "place": 3600}
 """Seconds after which what can be filed is filed, by the question that nobody answered."""
 
 
+class _Heard(Struct):
+    """What one transaction hears of a citizen."""
+
+    contact: Contact | None
+    reporter_id: str | None = None
+    letters: list[str] = []
+    at: datetime | None = None
+
+
 async def go_on(desk: Desk, home: str, payload: dict[str, Any]) -> None:
     """Task `conversation.continue`: answer all that waits of a conversation, in its order."""
-    conversation_id, done = payload["conversation_id"], None
-    who = Follower(home, conversation_id)
-    try:
-        while True:
-            errand, contact = await _answer_all(desk, who, done)
-            if errand is None:
-                return
-            done = await errands.do(desk, who, contact, errand)
-    finally:
-        await tasks.wake(desk.context.queue)
+    done, who = None, Follower(home, payload["conversation_id"])
+    while True:
+        errand, contact = await _answer_all(desk, who, done)
+        if errand is None:
+            return
+        done = await errands.do(desk, who, contact, errand)
 
 
 async def keep_silence(desk: Desk, home: str, payload: dict[str, Any]) -> None:
@@ -49,6 +55,7 @@ async def keep_silence(desk: Desk, home: str, payload: dict[str, Any]) -> None:
             return
         turn = step(state, Silent(payload["turn"], dates.now()), here.city)
         await _say(here, turn, f"silent-{payload['turn']}")
+        await _save(here, turn.state)
     await go_on(desk, home, payload)
 
 
@@ -60,35 +67,28 @@ async def _answer_all(
         here, state = await _enter(desk, connection, who)
         if here is None:
             return None, None
-        contact = here.standing.contact
+        heard = _Heard(here.standing.contact)
         if done is not None:
             turn = step(state, done, here.city)
             await _say(here, turn, f"done-{done.key}")
             state = turn.state
         # read when the conversation is ours: whoever had it until now may have answered them
-        for letter in await _letters(desk, connection, who):
+        settings = desk.context.settings
+        for letter in await inbox.waiting(connection, settings, who.home, who.conversation_id):
             if state.errand is not None:
                 break
-            state, contact = await _answer(here, state, letter, contact)
-        return state.errand, contact
-
-
-async def _letters(desk: Desk, connection: Connection, who: Follower) -> list[Letter]:
-    settings = desk.context.settings
-    return await inbox.waiting(connection, settings, who.home, who.conversation_id)
+            state = await _answer(here, state, letter, heard)
+        if done is not None or heard.letters:
+            await _save(here, state, heard)
+        return state.errand, heard.contact
 
 
 async def _enter(desk: Desk, connection: Connection, who: Follower) -> tuple[Here | None, State]:
-    """Take hold of a conversation, begun if need be; nobody else goes on with it meanwhile."""
+    """Take hold of a conversation; nobody else goes on with it meanwhile."""
     settings, home = desk.context.settings, who.home
     standing = await conversations.take(connection, settings, home, who.conversation_id)
     if standing is None:
-        letters = await _letters(desk, connection, who)
-        if not letters:
-            return None, State()
-        channel = letters[0].channel
-        await conversations.open_one(connection, home, who.conversation_id, channel)
-        return await _enter(desk, connection, who)
+        return None, State()
     # what was forgotten must not be continued under numbers that were used
     state = State(serial=int(time.time()))
     if standing.state is not None:
@@ -101,49 +101,54 @@ async def _enter(desk: Desk, connection: Connection, who: Follower) -> tuple[Her
     return Here(desk, connection, home, standing, city), state
 
 
-async def _answer(
-    here: Here, state: State, letter: Letter, contact: Contact | None
-) -> tuple[State, Contact | None]:
-    """One message: heard, answered, and noted as handled, all or nothing."""
-    await inbox.handled(here.connection, here.home, letter.message_id)
+async def _answer(here: Here, state: State, letter: Letter, heard: _Heard) -> State:
+    """One message, heard and answered: where the conversation stands then."""
+    heard.letters.append(letter.message_id)
     inbound = hearing.read(letter)
     if inbound is None:
-        return state, contact
-    conversation_id = here.standing.conversation_id
-    if contact is None or not contact.phone:
-        contact = Contact(phone=inbound.sender, first_name=inbound.name)
-        await conversations.introduce(
-            here.connection, here.desk.context.settings, here.home, conversation_id, contact
+        return state
+    if heard.contact is None or not heard.contact.phone:
+        heard.contact = Contact(phone=inbound.sender, first_name=inbound.name)
+        settings = here.desk.context.settings
+        heard.reporter_id = await reporters.store(
+            here.connection, settings, here.home, heard.contact
         )
-    await conversations.hear(here.connection, here.home, conversation_id, letter.received_at)
-    heard = await hearing.hear(here, state, inbound, letter.received_at)
-    turn = step(state, heard, here.city)
+    heard.at = letter.received_at
+    turn = step(state, await hearing.hear(here, state, inbound, heard.at), here.city)
     await _say(here, turn, letter.message_id)
-    return turn.state, contact
+    return turn.state
 
 
 async def _say(here: Here, turn: Turn, reason: str) -> None:
-    """Keep what follows from an event: where the conversation stands, and what is said."""
+    """Leave what is said to be sent."""
+    if not turn.replies:
+        return
     settings, state = here.desk.context.settings, turn.state
     conversation_id = here.standing.conversation_id
+    about = next((reply.about for reply in turn.replies if reply.about), None)
+    where = next((each.city for each in state.filed if each.reference == about), here.home)
+    more = {"link": here.desk.link(where, about) if about else ""}
+    said = catalogues.say(state.language, turn.replies, more)
+    kind = turn.replies[-1].key if len(turn.replies) == 1 else ""
+    name = f"{conversation_id}-{reason}"
+    await outbox.put(here.connection, settings, here.home, conversation_id, name, kind, said, about)
+
+
+async def _save(here: Here, state: State, heard: _Heard | None = None) -> None:
+    """Keep where the conversation stands, with all that brought it there."""
+    settings, heard = here.desk.context.settings, heard or _Heard(here.standing.contact)
+    if heard.letters:
+        await inbox.handled(here.connection, here.home, heard.letters)
     await conversations.save(
         here.connection,
         settings,
         here.home,
-        conversation_id,
+        here.standing.conversation_id,
         msgspec.json.encode(state),
         stopped=state.stopped,
+        heard_at=heard.at,
+        reporter_id=heard.reporter_id,
     )
-    if turn.replies:
-        about = next((reply.about for reply in turn.replies if reply.about), None)
-        where = next((each.city for each in state.filed if each.reference == about), here.home)
-        more = {"link": here.desk.link(where, about) if about else ""}
-        said = catalogues.say(state.language, turn.replies, more)
-        kind = turn.replies[-1].key if len(turn.replies) == 1 else ""
-        name = f"{conversation_id}-{reason}"
-        await outbox.put(
-            here.connection, settings, here.home, conversation_id, name, kind, said, about
-        )
     await _wait_for_answer(here, state)
 
 

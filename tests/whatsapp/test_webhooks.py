@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from clients.whatsapp.signatures import is_signed
-from open311 import conversations, outbox
+from open311 import inbox, outbox
 from open311.app import create_app
 from open311.db import Database
 from open311.environment import from_environment
@@ -203,8 +203,8 @@ async def test_states_come_in_any_order(
     states: list[str],
     end: str,
 ) -> None:
+    await inbox.keep(database, messaging, city, "C1", "whatsapp", ("M1", b""))
     async with database.begin(city) as connection:
-        await conversations.open_one(connection, city, "C1", "whatsapp")
         said = Said("Hello", "en")
         await outbox.put(connection, messaging, city, "C1", "O1", "hello", said)
     for state in states:
