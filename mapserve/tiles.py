@@ -13,7 +13,7 @@ from litestar.enums import ScopeType
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from mapserve import tilejson
+from mapserve import geodetic, tilejson
 from mapserve.answers import CACHE_CONTROL, answer
 from mapserve.atlas import Atlas
 from mapserve.cache import Entry
@@ -21,7 +21,7 @@ from mapserve.drawing import Tile
 from mapserve.encodings import IDENTITY, choose
 from mapserve.filters import PARAMETERS, read
 from mapserve.layers import find_all
-from mapserve.ogcapi.tile_sets import MERCATOR
+from mapserve.ogcapi.tile_sets import MERCATOR, Grid
 from mapserve.pictures.tiles import picture_tile
 from mapserve.themes import LIGHT, THEMES
 from mapserve.waiting import while_waited_for
@@ -67,13 +67,17 @@ async def serve(
     city: Jurisdiction,
     layers: str,
     tile: Tile,
+    grid: Grid = MERCATOR,
 ) -> Response[bytes]:
     """A tile of a comma-separated list of layers, limited as the query says."""
     selection = read(await read_query(request, context.settings), ZoneInfo(city.time_zone))
     address = request.scope["path"], request.scope["query_string"]
     account = await accounts.identify(request, context)
     found = await find_all(context, city, layers, account)
-    making = atlas.tile(city, found, tile, selection, address)
+    if grid is MERCATOR:
+        making = atlas.tile(city, found, tile, selection, address)
+    else:
+        making = geodetic.draw(context, atlas, city, found, tile, selection)
     entry = await while_waited_for(request.receive, making)
     status, headers, body = _told(entry, request.headers.get)
     return Response(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)

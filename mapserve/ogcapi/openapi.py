@@ -75,6 +75,13 @@ def _of_layers(layers: Iterable[Layer]) -> Json:
             [_ref("f")],
             {"application/json": "anything"},
         )
+        paths[f"{here}/tiles/{{tileMatrixSetId}}"] = _get(
+            f"{name}.collection.vector.getTileSet",
+            "A set of tiles",
+            name,
+            [_ref("tileMatrixSetId"), _ref("f")],
+            {"application/json": "anything"},
+        )
         paths[f"{here}/tiles/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"] = _get(
             f"{name}.collection.vector.getTile",
             "A tile",

@@ -49,10 +49,9 @@ async def get_tile_matrix_set(
     """A tile matrix set."""
     _, fields, _ = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
-    if name not in tile_sets.GRIDS:
-        raise NotFound(f"Tile matrix sets are {', '.join(tile_sets.GRIDS)}.")
+    grid = _find_grid(name)
     form = choose(request, fields.text("f"), (JSON,))
-    return told_as(request, form, tile_sets.definition(tile_sets.GRIDS[name]), "", {})
+    return told_as(request, form, tile_sets.definition(grid), "", {})
 
 
 @route("/maps/{jurisdiction_id:str}/collections/{layer:str}/tiles", http_method=READ)
@@ -68,11 +67,14 @@ async def get_tile_sets(
     form, root = choose(request, fields.text("f")), root_of(context, city)
     found = await find_features(context, city, layer, account)
     here = f"{root}/collections/{found.name}/tiles"
-    one = tile_sets.tile_set(found, Extent(None, None), root)
+    sets = [
+        tile_sets.tile_set(found, Extent(None, None), root, grid)
+        for grid in tile_sets.GRIDS.values()
+    ]
     named = ("title", "dataType", "crs", "tileMatrixSetURI", "tileMatrixSetId", "links")
     told = {
         "links": itself(here, form, "Sets of tiles"),
-        "tilesets": [{name: one[name] for name in named}],
+        "tilesets": [{name: one[name] for name in named} for one in sets],
     }
     return told_as(request, form, told, "listing.html", {"city": city, "root": root})
 
@@ -88,12 +90,13 @@ async def get_tile_set(
     """A set of tiles, and where they are."""
     city, fields, account = await begin(request, context, jurisdiction_id)
     check_names(fields, FORM_ONLY)
-    _check_grid(grid)
+    cut = _find_grid(grid)
     found = await find_features(context, city, layer, account)
     async with opened(context, city, found) as reading:
         where = await extent(reading)
     form = choose(request, fields.text("f"), (JSON,))
-    return told_as(request, form, tile_sets.tile_set(found, where, root_of(context, city)), "", {})
+    told = tile_sets.tile_set(found, where, root_of(context, city), cut)
+    return told_as(request, form, told, "", {})
 
 
 @route(
@@ -114,16 +117,17 @@ async def get_tile(
 ) -> Response[bytes]:
     """A vector tile: its row comes before its column here."""
     city = await jurisdictions.find(context.db, jurisdiction_id)
-    _check_grid(grid)
+    cut = _find_grid(grid)
     if not all(_NUMBER.fullmatch(each) for each in (z, row, column)):
         raise NotFound("Tiles are at {tileMatrix}/{tileRow}/{tileCol}, in whole numbers.")
     tile = Tile(int(z), int(column), int(row))
-    return await tiles.serve(request, context, atlas, city, layer, tile)
+    return await tiles.serve(request, context, atlas, city, layer, tile, cut)
 
 
-def _check_grid(name: str) -> None:
-    if name != tile_sets.MERCATOR.name:
-        raise NotFound(f"Vector tiles are of {tile_sets.MERCATOR.name}.")
+def _find_grid(name: str) -> tile_sets.Grid:
+    if name not in tile_sets.GRIDS:
+        raise NotFound(f"Tile matrix sets are {', '.join(tile_sets.GRIDS)}.")
+    return tile_sets.GRIDS[name]
 
 
 @route("/maps/{jurisdiction_id:str}/styles", http_method=READ)

@@ -11,6 +11,7 @@ from geo.tiles import bounds, tile_at
 from mapserve.drawing import Layer
 from mapserve.features.crs import CRS84, find_crs
 from mapserve.features.extents import Extent
+from mapserve.features.source import Bounds
 from mapserve.ogcapi.documents import Link, itself
 from mapserve.ogcapi.negotiation import JSON, MEDIA_TYPES
 
@@ -128,30 +129,28 @@ def listing(root: str, form: str) -> dict[str, Any]:
     }
 
 
-def tile_set(layer: Layer, extent: Extent, root: str) -> dict[str, Any]:
-    """The vector tiles of a layer."""
+def tile_set(layer: Layer, extent: Extent, root: str, grid: Grid) -> dict[str, Any]:
+    """The vector tiles of a layer, as a grid cuts them."""
     here = f"{root}/collections/{layer.name}/tiles"
-    tiles = f"{here}/{MERCATOR.name}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"
-    box = extent.bounds
+    tiles = f"{here}/{grid.name}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"
+    box, zooms = extent.bounds, _zooms(layer, grid)
     return {
         "title": layer.title,
         "description": layer.description,
         "dataType": "vector",
-        "crs": MERCATOR.crs,
-        "tileMatrixSetURI": MERCATOR.uri,
-        "tileMatrixSetId": MERCATOR.name,
+        "crs": grid.crs,
+        "tileMatrixSetURI": grid.uri,
+        "tileMatrixSetId": grid.name,
         **({"boundingBox": _box(box)} if box else {}),
-        "tileMatrixSetLimits": [
-            _limits(zoom, box) for zoom in range(layer.min_zoom, min(layer.max_zoom, ZOOMS - 1) + 1)
-        ],
-        "layers": [_layer(layer)],
+        "tileMatrixSetLimits": [_limits(grid, zoom, box) for zoom in zooms],
+        "layers": [_layer(layer, zooms)],
         "links": [
-            Link(f"{here}/{MERCATOR.name}", "self", MEDIA_TYPES[JSON], layer.title),
+            Link(f"{here}/{grid.name}", "self", MEDIA_TYPES[JSON], layer.title),
             Link(
-                f"{root}/tileMatrixSets/{MERCATOR.name}",
+                f"{root}/tileMatrixSets/{grid.name}",
                 f"{_REL}/tiling-scheme",
                 MEDIA_TYPES[JSON],
-                MERCATOR.title,
+                grid.title,
             ),
             Link(tiles, "item", MVT_TYPE, "Tiles", templated=True),
             Link(f"{root}/tiles/{layer.name}.json", "describedby", "application/json", "TileJSON"),
@@ -160,16 +159,24 @@ def tile_set(layer: Layer, extent: Extent, root: str) -> dict[str, Any]:
     }
 
 
-def _box(box: tuple[float, float, float, float]) -> dict[str, Any]:
+def _zooms(layer: Layer, grid: Grid) -> range:
+    """The zooms of which there are tiles: two tiles around the world are as wide as a finer zoom's.
+
+    A layer's own zooms are those of Web Mercator.
+    """
+    finer = grid.columns.bit_length() - 1
+    return range(max(0, layer.min_zoom - finer), min(layer.max_zoom, ZOOMS - 1) - finer + 1)
+
+
+def _box(box: Bounds) -> dict[str, Any]:
     return {"lowerLeft": box[:2], "upperRight": box[2:], "crs": CRS84.uri}
 
 
-def _limits(zoom: int, box: tuple[float, float, float, float] | None) -> dict[str, Any]:
+def _limits(grid: Grid, zoom: int, box: Bounds | None) -> dict[str, Any]:
     """The tiles in which there may be something."""
-
     west, south, east, north = box or bounds(0, 0, 0)
-    left, top = tile_at(west, north, zoom)
-    right, bottom = tile_at(east, south, zoom)
+    left, top = _tile_at(grid, west, north, zoom)
+    right, bottom = _tile_at(grid, east, south, zoom)
     return {
         "tileMatrix": str(zoom),
         "minTileRow": top,
@@ -179,7 +186,15 @@ def _limits(zoom: int, box: tuple[float, float, float, float] | None) -> dict[st
     }
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
+def _tile_at(grid: Grid, lon: float, lat: float, zoom: int) -> tuple[int, int]:
+    if grid is MERCATOR:
+        return tile_at(lon, lat, zoom)
+    wide = grid.pixel * _TILE_PIXELS / (1 << zoom)
+    column, row = int((lon - grid.origin[0]) / wide), int((grid.origin[1] - lat) / wide)
+    return min(column, (grid.columns << zoom) - 1), min(row, (1 << zoom) - 1)
+
+
+def _layer(layer: Layer, zooms: range) -> dict[str, Any]:
     kinds = {"Point": 0, "LineString": 1, "Polygon": 2, "MultiPolygon": 2}
     kind = kinds.get(layer.source.geometry_type)
     return {
@@ -187,6 +202,6 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "title": layer.title,
         "dataType": "vector",
         **({} if kind is None else {"geometryDimension": kind}),
-        "minTileMatrix": str(layer.min_zoom),
-        "maxTileMatrix": str(min(layer.max_zoom, ZOOMS - 1)),
+        "minTileMatrix": str(zooms[0]),
+        "maxTileMatrix": str(zooms[-1]),
     }
