@@ -18,7 +18,7 @@ test: .venv/.synced-for-tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/pytest $(ARGS)
+	.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-gis: .venv/.synced-for-gis
 	.venv/bin/pytest -m gis tests/gis
