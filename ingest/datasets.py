@@ -24,7 +24,7 @@ from open311.db import Database
 from open311.errors import BadInput, NotFound
 from open311.settings import Settings
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,59}")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,59}")
 _PATIENCE = text("""
 select set_config('statement_timeout', '10min', true),
     set_config('idle_in_transaction_session_timeout', '10min', true)
@@ -142,7 +142,7 @@ async def import_file(
     that cannot be read or holds nothing, TooLarge, and NotFound when there is nothing to append to.
     """
     if not _NAME.fullmatch(about.dataset):
-        raise BadInput("A name has small letters, digits and hyphens, a letter first, 60 at most.")
+        raise BadInput("A name has letters, digits and hyphens, a letter first, 60 at most.")
     names = {"jurisdiction_id": jurisdiction_id, "dataset": about.dataset}
     async with _opened(source, settings) as file, db.begin(jurisdiction_id) as connection:
         await connection.execute(_PATIENCE)

@@ -61,7 +61,12 @@ class Frame(Struct, frozen=True):
         middle = (south + north) / 2
         quarter = (east - west) / 4
         line = (west + quarter, middle, east - quarter, middle)
-        found = box_from(line, self.crs, in_xy=True)
+        try:
+            found = box_from(line, self.crs, in_xy=True)
+        except BadInput:
+            # the middle lies beyond a pole, and some of the picture does not
+            whole = self.exact_box()
+            return max(1e-9, (whole.east - whole.west) / self.width)
         return max(1e-9, (found.east - found.west) * 2 / self.width)
 
     def place(self, shapes: Shapes) -> Shapes:

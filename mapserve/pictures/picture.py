@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import skia
 from msgspec import Struct, structs
+from PIL import ImageColor
 
 from mapserve import legend, styles
 from mapserve.drawing import Layer
@@ -25,6 +26,7 @@ from mapserve.pictures.looks import StyleLayer
 from mapserve.styles import Scene
 from mapserve.themes import THEMES
 from open311.context import Context
+from open311.errors import BadInput
 from open311.jurisdictions import Jurisdiction
 
 _LABELS = "_labels"
@@ -56,8 +58,12 @@ async def draw(
 ) -> Pixels:
     """The pixels of a picture, from the lowest part to the highest; clear where nothing is.
 
-    Raises BadInput for a frame that lies nowhere, and Busy.
+    Beyond the world there is nothing (OGC 06-042, 7.3.3.6). Raises Busy.
     """
+    try:
+        frame.exact_box()
+    except BadInput:
+        return blank(frame, background)
     found: dict[str, Cover] = {}
     for part in parts:
         found |= await _read(context, city, scene, part, frame)
@@ -70,6 +76,14 @@ async def draw(
     await asyncio.to_thread(
         painting.paint, pixels, frame, looks, found, icons, is_transparent=clear
     )
+    return pixels
+
+
+def blank(frame: Frame, background: str | None = None) -> Pixels:
+    """The pixels of a picture of nothing: clear, or of one colour."""
+    pixels = np.zeros((frame.height, frame.width, 4), np.uint8)
+    if background is not None:
+        pixels[:] = (*ImageColor.getrgb(background), 255)
     return pixels
 
 

@@ -81,6 +81,9 @@ def read_picture(parameters: Parameters, settings: Settings, version: str) -> Pi
 
 def read_frame(parameters: Parameters, settings: Settings, version: str) -> Frame:
     """The frame of a picture. Raises ServiceException."""
+    # the order of its axes hangs on the version, so that is not guessed
+    if not (parameters.text("VERSION") or parameters.text("WMTVER")):
+        raise ServiceException("MissingParameterValue", "VERSION is missing.", "version")
     name = "CRS" if version == NEW else "SRS"
     with told_as("InvalidCRS" if version == NEW else "InvalidSRS", name.lower()):
         crs = find_crs(parameters.text(name))

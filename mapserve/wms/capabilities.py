@@ -37,6 +37,8 @@ _TILE_SCALE = 559_082_264.028717 / 2
 """The scale of zoom 0, whose tile of 512 pixels of 0.28 mm holds the world."""
 _LINES = 41
 """Of each direction, along which a box is followed into other systems."""
+_LEAST = 0.0002
+"""Degrees across a box of what lies at one place: twenty metres."""
 _HINT = 0.00028 * 2**0.5
 """Of a scale, in metres across a pixel from corner to corner: as the old version has it."""
 
@@ -96,7 +98,7 @@ def describe(
 
 
 def _shown(scene: Scene, layer: Layer, extent: Extent, version: str) -> Shown:
-    bounds = extent.bounds or WORLD
+    bounds = _spacious(extent.bounds or WORLD)
     span = extent.span
     return Shown(
         name=layer.name,
@@ -125,6 +127,16 @@ def size_of(png: bytes) -> tuple[int, int]:
     """Width and height, as the head of a PNG tells them."""
     width, height = struct.unpack(">II", png[16:24])
     return width, height
+
+
+def _spacious(bounds: Bounds) -> Bounds:
+    """Bounds with some ground, of one place or line too: clients ask for pictures of them.
+
+    A box without an area is no box (OGC 06-042, 6.7.4).
+    """
+    west, south, east, north = bounds
+    across, up = (_LEAST / 2 if low == high else 0 for low, high in ((west, east), (south, north)))
+    return west - across, south - up, east + across, north + up
 
 
 def _boxes(bounds: Bounds, version: str) -> list[Any]:

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from litestar import HttpMethod, Request, Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -21,7 +20,7 @@ from mapserve.features.reading import read
 from mapserve.kvp import Parameters
 from mapserve.layers import find_features, list_features, opened
 from mapserve.pictures.encoding import encode
-from mapserve.pictures.picture import Part, draw, drawn_from, looks_of
+from mapserve.pictures.picture import Part, blank, draw, drawn_from, looks_of
 from mapserve.themes import LIGHT
 from mapserve.waiting import while_waited_for
 from mapserve.wms import asking, capabilities, feature_info
@@ -108,9 +107,11 @@ async def _get_capabilities(call: Call) -> Response[bytes]:
 
 def _check_sequence(call: Call) -> None:
     """Who has the newest capabilities is told so, and so is who asks for newer ones."""
-    asked, known = call.parameters.text("UPDATESEQUENCE"), int(call.city.changeset.timestamp())
-    if asked.isdigit() and int(asked) >= known:
-        code = "CurrentUpdateSequence" if int(asked) == known else "InvalidUpdateSequence"
+    known = int(call.city.changeset.timestamp())
+    with told_as("InvalidUpdateSequence", "updatesequence"):
+        asked = call.parameters.numbers("UPDATESEQUENCE") or [0]
+    if asked[0] >= known:
+        code = "CurrentUpdateSequence" if asked[0] == known else "InvalidUpdateSequence"
         raise ServiceException(code, f"The capabilities have the number {known}.", "updatesequence")
 
 
@@ -145,9 +146,8 @@ def _refusal_as_picture(call: Call, asked: Picture, problem: Problem) -> bytes:
     how = call.parameters.text("EXCEPTIONS").lower().removeprefix("application/vnd.ogc.se_")
     if how not in ("inimage", "blank"):
         raise problem
-    pixels = np.zeros((asked.frame.height, asked.frame.width, 4), np.uint8)
-    if asked.background or how == "inimage":
-        pixels[:] = 255
+    ground = "#ffffff" if how == "inimage" else None
+    pixels = blank(asked.frame, asked.background or ground)
     if how == "inimage":
         write_on(pixels, problem)
     return encode(pixels, asked.media_type)

@@ -37,7 +37,7 @@ def layer() -> None:
 @layer.command("publish")
 @click.argument("file_or_table")
 @of_jurisdiction
-@click.option("--name", required=True, help="Of the layer: small letters, digits, hyphens.")
+@click.option("--name", required=True, help="Of the layer: letters, digits, hyphens.")
 @click.option("--title", help="What people call it.")
 @click.option("--description", help="What it shows, in a sentence.")
 @click.option("--attribution", help="Whom maps name as its source.")

@@ -1,6 +1,7 @@
 """Layers that analysts publish over HTTP: sent, imported, described, styled, and taken away."""
 
 import asyncio
+import io
 import json
 import tempfile
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ import obstore
 import pytest
 import yaml
 from litestar import Litestar
+from lxml import etree
+from PIL import Image
 from sqlalchemy import text
 
 from ingest import datasets, uploads
@@ -243,12 +246,34 @@ async def test_only_analysts_publish(
         assert elsewhere.status_code == 403
 
 
+async def test_a_layer_of_one_place_has_a_box(desk: Desk, tmp_path: Path) -> None:
+    await desk.publish("MainOffice", write(tmp_path / "one.gpkg", frame(1)))
+    told = await desk.client.get("/wms?SERVICE=WMS&REQUEST=GetCapabilities")
+    named = {"w": "http://www.opengis.net/wms"}
+    (layer,) = etree.fromstring(told.content).xpath(
+        "//w:Layer[w:Name = 'MainOffice']", namespaces=named
+    )
+    for box in layer.findall("w:BoundingBox", named):
+        least, most = ([float(box.get(f"{end}{axis}")) for axis in "xy"] for end in ("min", "max"))
+        assert least[0] < most[0]
+        assert least[1] < most[1]
+        corners = ",".join(map(str, (*least, *most)))
+        query = {
+            "SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetMap", "LAYERS": "MainOffice",
+            "STYLES": "", "CRS": box.get("CRS"), "BBOX": corners, "WIDTH": "64", "HEIGHT": "64",
+            "FORMAT": "image/png", "TRANSPARENT": "TRUE",
+        }  # fmt: skip
+        drawn = await desk.client.get("/wms", params=query)
+        picture = Image.open(io.BytesIO(drawn.content)).convert("RGBA")
+        assert picture.getpixel((32, 32))[3] == 255, box.get("CRS")  # type: ignore[index]
+
+
 async def test_names_and_words_are_checked(desk: Desk, tmp_path: Path) -> None:
     content = write(tmp_path / "few.gpkg", frame()).read_bytes()
-    for name, status in (("Clinics", 400), ("a b", 400), ("1a", 400), ("x" * 61, 400)):
+    for name, status in (("a_labels", 400), ("a b", 400), ("1a", 400), ("x" * 61, 400)):
         refused = await desk.client.put(f"/admin/layers/{name}", content=content)
         assert refused.status_code == status
-    for name in ("requests", "staff-requests", "hexes", "dark"):
+    for name in ("requests", "staff-requests", "hexes", "dark", "Wards"):
         refused = await desk.client.put(f"/admin/layers/{name}", content=content)
         assert refused.status_code == 409
     for said in ({"access": "all"}, {"colour": "red"}, {"title": "x" * 2001}):

@@ -183,6 +183,7 @@ async def test_what_limits_requests_limits_their_hexagons(cape_town: httpx.Async
         ({"BGCOLOR": "red", "TRANSPARENT": "FALSE"}, "InvalidParameterValue"),
         ({"REQUEST": "GetNothing"}, "OperationNotSupported"),
         ({"REQUEST": ""}, "MissingParameterValue"),
+        ({"VERSION": ""}, "MissingParameterValue"),
         ({"SERVICE": "WFS"}, "InvalidParameterValue"),
         ({"DPI": "0"}, "InvalidParameterValue"),
         ({"SLD_BODY": "<StyledLayerDescriptor/>"}, "OperationNotSupported"),
@@ -206,6 +207,19 @@ async def test_refusals_as_pictures(cape_town: httpx.AsyncClient) -> None:
     assert (drawn[..., :3] < 100).any()
     blank = await picture(cape_town, QGIS, LAYERS="nothing", EXCEPTIONS="BLANK")
     assert not blank.any()
+    red = {"EXCEPTIONS": "BLANK", "TRANSPARENT": "FALSE", "BGCOLOR": "0xFF0000"}
+    coloured = await picture(cape_town, QGIS, LAYERS="nothing", **red)
+    assert (coloured == (255, 0, 0, 255)).all()
+
+
+async def test_there_is_nothing_beyond_the_world(cape_town: httpx.AsyncClient) -> None:
+    beyond = {"CRS": "CRS:84", "BBOX": "10,91,20,111", "TRANSPARENT": "FALSE"}
+    assert (await picture(cape_town, QGIS, **beyond) == 255).all()
+    # the middle lies beyond the pole, and the city does not
+    partly = {"CRS": "CRS:84", "BBOX": "0,-190,40,0", "WIDTH": "200", "HEIGHT": "950"}
+    drawn = await picture(cape_town, QGIS, LAYERS="boundaries", **partly)
+    assert drawn[..., 3].any()
+    assert not drawn[450:, :, 3].any()
 
 
 async def test_capabilities(cape_town: httpx.AsyncClient) -> None:
@@ -224,6 +238,12 @@ async def test_capabilities(cape_town: httpx.AsyncClient) -> None:
     assert float(boxes["CRS:84"].get("minx") or 0) == pytest.approx(west, abs=1e-6)
     (time,) = requests.findall("w:Dimension", WMS)
     assert (time.text or "").startswith("2019-12-31T")
+    data = requests.find("w:DataURL/w:OnlineResource", WMS)
+    assert data is not None
+    features = (data.get("{http://www.w3.org/1999/xlink}href") or "").partition("/collections")[2]
+    # whatever a client says that it likes best: the capabilities say which format it is
+    got = await cape_town.get(f"/collections{features}", headers={"Accept": "text/html"})
+    assert got.headers["content-type"].startswith("application/geo+json")
     legend = requests.find(".//w:LegendURL/w:OnlineResource", WMS)
     assert legend is not None
     href = legend.get("{http://www.w3.org/1999/xlink}href") or ""
@@ -248,8 +268,8 @@ async def test_the_newest_capabilities_are_not_sent_again(cape_town: httpx.Async
     query = {"SERVICE": "WMS", "REQUEST": "GetCapabilities"}
     sequence = etree.fromstring((await ask(cape_town, query)).content).get("updateSequence") or ""
     assert await refused(cape_town, query, UPDATESEQUENCE=sequence) == "CurrentUpdateSequence"
-    newer = str(int(sequence) + 1)
-    assert await refused(cape_town, query, UPDATESEQUENCE=newer) == "InvalidUpdateSequence"
+    for newer in (str(int(sequence) + 1), f"{(int(sequence) + 1) / 1e9:.9f}E9", "later"):
+        assert await refused(cape_town, query, UPDATESEQUENCE=newer) == "InvalidUpdateSequence"
     older = await ask(cape_town, query, UPDATESEQUENCE=str(int(sequence) - 1))
     assert older.content.startswith(b"<?xml")
 

@@ -246,7 +246,7 @@ async def test_what_cannot_be_read_is_told_in_a_sentence(
             await bring(database, limits, city, path)
     assert (await bring(database, settings, city, several, layer="south")).features == 3
     assert (await bring(database, settings, city, nowhere, crs="EPSG:4326")).features == 3
-    with pytest.raises(BadInput, match="small letters"):
+    with pytest.raises(BadInput, match="letters, digits and hyphens"):
         await bring(database, settings, city, good, About("Clinics!", "Clinics"))
     with pytest.raises(NotFound, match="published no layer 'schools'"):
         await changes.change(database, city, "schools", Changes(access="public"), "tests")
