@@ -14,7 +14,8 @@ ADDRESSES = "addresses"
 BOUNDARIES = "boundaries"
 
 _CHUNK = 20_000
-_BOUNDARY_WEIGHT = 0.9
+# A municipality mostly has the name of its town, and whoever says it means the town.
+_BOUNDARY_WEIGHT = 0.3
 _WARD_WEIGHT = 0.1
 
 _LOCK = text("select pg_advisory_xact_lock(hashtext('place names'))")

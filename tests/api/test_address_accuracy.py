@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from geo.addresses import normalise
-from open311 import geocoding, place_names
+from open311 import boundaries, geocoding, place_names
 from open311.db import Database
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +29,8 @@ def meant(found: geocoding.Candidate, row: dict[str, str]) -> bool:
 async def test_addresses_are_found(database: Database, half: str) -> None:
     with ADDRESSES.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["half"] == half]
+    # as an installation has them: municipalities are called like their towns
+    await boundaries.load_packaged(database)
     async with database.shared() as connection:
         if not await place_names.is_loaded(connection):
             await place_names.load_gazetteer(connection)

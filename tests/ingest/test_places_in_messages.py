@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311 import geocoding, place_names
+from open311 import boundaries, geocoding, place_names
 from open311.db import Database
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,8 @@ NAMED = [
 
 @pytest.fixture
 async def connection(database: Database) -> AsyncIterator[AsyncConnection]:
-    """A transaction in which the gazetteer is there."""
+    """A transaction in which the gazetteer is there, and the boundaries with their names."""
+    await boundaries.load_packaged(database)
     async with database.shared() as opened:
         if not await place_names.is_loaded(opened):
             await place_names.load_gazetteer(opened)
