@@ -2,9 +2,9 @@
 
 import msgspec
 from redis.asyncio import Redis
-from saq.queue.redis import RedisQueue
 
-from open311 import db, jurisdictions, media, tasks
+from open311 import db, jurisdictions, media
+from open311.bell import Bell
 from open311.context import Context
 from open311.db import Database
 from open311.live import Hub
@@ -13,8 +13,10 @@ from open311.settings import Settings
 
 def open_context(settings: Settings) -> Context:
     """Everything that a server or worker holds; nothing is connected before its first use."""
-    # it gives up at once: nobody waits for a rate limit or a wake-up
-    redis = Redis.from_url(settings.redis_url, socket_connect_timeout=0.05, socket_timeout=0.25)
+    seconds = settings.redis_milliseconds / 1000
+    redis = Redis.from_url(
+        settings.redis_url, socket_connect_timeout=seconds, socket_timeout=seconds
+    )
     database = db.connect(settings)
     hub = Hub(_for_the_hub(settings), settings.live_milliseconds)
     # the first to hear of it: what the others do then must not be by the old catalogue
@@ -26,7 +28,7 @@ def open_context(settings: Settings) -> Context:
         db=database,
         maps=db.connect(settings, "map"),
         redis=redis,
-        queue=RedisQueue(redis, tasks.QUEUE_NAME),
+        bell=Bell(redis),
         store=media.open_store(settings),
         hub=hub,
     )
@@ -42,4 +44,5 @@ async def close_context(context: Context) -> None:
     await context.db.close()
     await context.maps.close()
     await context.hub.close()
+    await context.bell.close()
     await context.redis.aclose()

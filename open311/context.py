@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from obstore.store import ObjectStore
 from redis.asyncio import Redis
-from saq.queue.redis import RedisQueue
 
+from open311.bell import Bell
 from open311.db import Database
 from open311.live import Hub
 from open311.settings import Settings
@@ -26,7 +26,7 @@ class Context:
         db: Database,
         maps: Database,
         redis: Redis,
-        queue: RedisQueue,
+        bell: Bell,
         store: ObjectStore,
         hub: Hub,
     ) -> None:
@@ -34,7 +34,7 @@ class Context:
         self.db = db
         self.maps = maps
         self.redis = redis
-        self.queue = queue
+        self.bell = bell
         self.store = store
         self.hub = hub
         self.checks: dict[str, Callable[[], str]] = {}

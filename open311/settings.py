@@ -31,6 +31,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     redis_url: Annotated[
         str, Meta(description="`redis://host:6379/0`. Unset: a private Redis under `VAR_DIR`.")
     ] = ""
+    redis_milliseconds: Annotated[
+        Positive, Meta(description="Wait for Redis before doing without it for a moment.")
+    ] = 250
     media_url: Annotated[
         str,
         Meta(

@@ -30,7 +30,6 @@ from open311 import (
     remote_media,
     reporters,
     services,
-    tasks,
     teams,
     tokens,
 )
@@ -125,7 +124,7 @@ async def submit(
     if outcome.replayed:
         await media.discard(context.store, allowed.kept)
     elif outcome.has_tasks:
-        await tasks.wake(context.queue)
+        context.bell.ring()
     return outcome
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -14,13 +13,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from prometheus_client import Counter
-from redis.exceptions import RedisError
-from saq.queue.redis import RedisQueue
 from sqlalchemy import TextClause, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311 import absence, events
+from open311 import events
 from open311.db import Database
 from open311.errors import NotFound
 from open311.settings import Settings
@@ -28,10 +25,7 @@ from open311.settings import Settings
 Handler = Callable[[str, dict[str, Any]], Awaitable[None]]
 """Does the work of one kind: called with the jurisdiction's id and the payload, perhaps twice."""
 
-QUEUE_NAME = "open311"
 OPEN_STATES = ("waiting", "running", "dead")
-_WAKE_SECONDS = 0.25
-_WAKE_WINDOW = 10
 _LONGEST_PAUSE = 1800.0
 _ENDED = Counter("open311_task_ends_total", "Tries of tasks, by how they ended", ["kind", "end"])
 _log = logging.getLogger(__name__)
@@ -133,19 +127,6 @@ async def add(
     names = {"jurisdiction_id": jurisdiction_id, "kind": kind, "dedupe_key": dedupe_key}
     rest = {"payload": msgspec.json.encode(payload or {}).decode(), "run_after": run_after}
     await connection.execute(_ADD, names | rest)
-
-
-async def wake(queue: RedisQueue) -> None:
-    """Tell a worker to look, after the commit. Without Redis it looks by itself a little later."""
-    if absence.is_away(queue.redis):
-        return
-    # One job at a time is enough. Its name changes, or a worker that died with it would leave
-    # all later ones refused as repeats.
-    job = {"key": f"wake-{int(time.time()) // _WAKE_WINDOW}", "timeout": 10, "retries": 1, "ttl": 1}
-    try:
-        await asyncio.wait_for(queue.enqueue("wake", **job), _WAKE_SECONDS)
-    except (RedisError, OSError, TimeoutError) as error:
-        absence.note(queue.redis, error)
 
 
 async def claim(db: Database, settings: Settings, kinds: Sequence[str], most: int) -> list[Claimed]:

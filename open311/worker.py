@@ -33,6 +33,7 @@ from open311 import (
     tasks,
     tokens,
 )
+from open311.bell import QUEUE_NAME
 from open311.context import Context
 from open311.settings import Settings, SettingsError
 from open311.tasks import Handler
@@ -188,7 +189,7 @@ async def _listen(settings: Settings, due: asyncio.Event) -> None:
     SAQ's own worker is not for this: it takes the process's signals, and without Redis it spins.
     """
     async with Redis.from_url(settings.redis_url, socket_timeout=2 * _LISTEN_SECONDS) as redis:
-        queue = RedisQueue(redis, tasks.QUEUE_NAME)
+        queue = RedisQueue(redis, QUEUE_NAME)
         while True:
             try:
                 await _be_woken(queue, due)

@@ -46,6 +46,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         var_dir=folder,
         media_url=f"file://{folder}/media",
         rate_address=1_000_000,  # all tests have one address
+        redis_milliseconds=5000,  # a busy machine is no absence
     )
     with embedded.running(given) as settings:
         yield settings

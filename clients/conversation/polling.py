@@ -13,7 +13,7 @@ from clients.channels.channel import Channel
 from clients.channels.provider import Declined, Unreachable
 from clients.channels.registry import SENT, numbers
 from clients.conversation.desk import Desk
-from open311 import conversations, dates, inbox, tasks
+from open311 import conversations, dates, inbox
 
 _EVERY_SECONDS = 300.0
 _BACK = timedelta(hours=26)
@@ -41,7 +41,7 @@ async def poll(desk: Desk) -> int:
             found += await _poll_one(desk, channel, ours, cities[0])
     if found:
         _log.warning("%s messages had been missed", found)
-        await tasks.wake(desk.context.queue)
+        desk.context.bell.ring()
     return found
 
 

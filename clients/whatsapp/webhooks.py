@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request, Response, Router, post
-from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 
 from clients.channels import forms
 from clients.channels.registry import CHANNELS, SENT, numbers
 from clients.whatsapp import signatures
-from open311 import conversations, inbox, jurisdictions, outbox, tasks
+from open311 import conversations, inbox, jurisdictions, outbox
 from open311.context import Context
 from open311.errors import Forbidden, NotFound
 from open311.settings import Settings
@@ -58,8 +57,8 @@ async def receive(
         await _keep(context, _channel(request), form)
     except (ValueError, KeyError, NotFound):
         raise Forbidden("This is no message to a number of ours.") from None
-    wake = BackgroundTask(tasks.wake, context.queue)
-    return Response(_EMPTY, media_type="text/xml", background=wake)
+    context.bell.ring()
+    return Response(_EMPTY, media_type="text/xml")
 
 
 def _channel(request: Asked) -> str:

@@ -94,7 +94,7 @@ async def keep(
     async with context.db.begin(jurisdiction_id) as connection:
         await connection.execute(_INSERT, row)
         await tasks.add(connection, jurisdiction_id, KIND, upload_id, {"upload_id": upload_id})
-    await tasks.wake(context.queue)
+    context.bell.ring()
     return await find(context, jurisdiction_id, upload_id)
 
 

@@ -280,8 +280,8 @@ async def test_old_tasks_go_and_others_stay(queue: Queue) -> None:
 async def test_wakes_nobody_without_redis(queue: Queue) -> None:
     # nothing listens on port 1
     context = open_context(msgspec.structs.replace(queue.settings, redis_url="redis://127.0.0.1:1"))
-    await tasks.wake(context.queue)
-    await tasks.wake(context.queue)
+    context.bell.ring()
+    context.bell.ring()
     await close_context(context)
 
 
