@@ -17,7 +17,7 @@ from open311 import dates, progress, secrets, tasks
 from open311.context import Context
 from open311.tasks import Handler
 from open311.workflow import Status
-from tests.whatsapp.messages import CITIZEN, form, sign
+from tests.whatsapp.messages import CITIZEN, form, ours, sign
 from tests.whatsapp.provider import Provider
 
 _DUE = text("""
@@ -118,10 +118,15 @@ class World(Struct, frozen=True):
 
     def said(self, sender: str = CITIZEN) -> list[str]:
         """What the citizen was told so far, message by message."""
+        return [message.get("Body", "") for message in self.messages(sender)]
+
+    def messages(self, sender: str = CITIZEN) -> list[dict[str, str]]:
+        """The messages to a citizen; tasks that other tests left may send more, to others."""
         return [
-            message.get("Body", "")
+            message
             for message in self.provider.sent
             if message["To"].removeprefix("whatsapp:") == sender
+            and message["From"].endswith(ours(self.city))
         ]
 
     def reference(self, sender: str = CITIZEN) -> str:

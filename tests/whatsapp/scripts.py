@@ -78,8 +78,8 @@ class Player:
             case "button":
                 return {"ButtonPayload": what, "MessageType": "button"}
             case "reply":
-                ours = [m for m in self.world.provider.sent if m["To"].endswith(sender)]
-                return {"OriginalRepliedMessageSid": ours[int(what) - 1]["sid"]}
+                told = self.world.messages(sender)
+                return {"OriginalRepliedMessageSid": told[int(what) - 1]["sid"]}
         raise AssertionError(f"[{kind}] is not known")
 
     def _expect(self, sender: str, words: str) -> None:
