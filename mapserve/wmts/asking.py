@@ -29,7 +29,8 @@ class TileAsked(Struct, frozen=True):
 def read_tile(parameters: Parameters) -> TileAsked:
     """The tile that is asked for. Raises OwsException."""
     for name in _NEEDED:
-        if not parameters.text(name) and name != "STYLE":
+        # a style without a name is the default one, and is still to be told (OGC 07-057r7, 7.2.1)
+        if not (parameters.text(name) or (name == "STYLE" and name in parameters.values)):
             raise ows.missing(name)
     if parameters.text("FORMAT").lower() != "image/png":
         raise OwsException("InvalidParameterValue", "FORMAT is image/png.", "Format")

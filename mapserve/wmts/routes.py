@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from litestar import HttpMethod, Request, Response, route
+from litestar.datastructures import Accept
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Struct, structs
@@ -33,11 +34,12 @@ from mapserve.wmts.asking import TileAsked, read_tile
 from open311 import accounts, etags, jurisdictions
 from open311.accounts import Account
 from open311.context import Context
-from open311.errors import NotFound, Problem
+from open311.errors import BadInput, NotFound, Problem
 from open311.jurisdictions import Jurisdiction
 
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 _VERSION = "1.0.0"
+_CAPABILITIES = "WMTSCapabilities.xml"
 _INFO_FORMATS = {"json": "application/geo+json", "html": "text/html", "txt": "text/plain"}
 _MOST_FOUND = 20
 _TEMPLATES = Environment(
@@ -94,7 +96,16 @@ async def get_wmts_resource(
     atlas: NamedDependency[Atlas],
 ) -> Response[bytes]:
     """`WMTSCapabilities.xml`, and `{layer}/{style}/{matrix set}/{matrix}/{row}/{column}.png`."""
+    if rest.strip("/") == _CAPABILITIES and not _takes_xml(request):
+        body, _ = ows.report(BadInput("Capabilities are text/xml."), _VERSION)
+        return Response(body, status_code=HTTPStatus.NOT_ACCEPTABLE, media_type="text/xml")
     return await _answered(request, context, atlas, jurisdiction_id, rest)
+
+
+def _takes_xml(request: Request[Any, Any, Any]) -> bool:
+    """Whether who asks says nothing else (OGC 07-057r7, 10.1)."""
+    wanted = Accept(request.headers.get("accept", "*/*"))
+    return wanted.best_match(["text/xml", "application/xml"], default=None) is not None
 
 
 async def _answered(
@@ -122,7 +133,7 @@ async def _answered(
 def _of_path(rest: str) -> Parameters:
     """The parameters that a path stands for. Raises NotFound."""
     parts = rest.strip("/").split("/")
-    if parts == ["WMTSCapabilities.xml"]:
+    if parts == [_CAPABILITIES]:
         return Parameters({"SERVICE": "WMTS", "REQUEST": "GetCapabilities"})
     names = ["LAYER", "STYLE", "TILEMATRIXSET", "TILEMATRIX", "TILEROW", "TILECOL"]
     last, _, extension = parts[-1].rpartition(".")
@@ -150,7 +161,7 @@ def _operation(parameters: Parameters) -> Operation:
     operation = _OPERATIONS.get(name.lower())
     if operation is None:
         told = f"There is no operation {name[:40]!r} here."
-        raise OwsException("OperationNotSupported", told, "request")
+        raise OwsException("InvalidParameterValue", told, "request")
     if name.lower() != "getcapabilities" and parameters.text("VERSION", _VERSION) != _VERSION:
         raise OwsException("InvalidParameterValue", "VERSION must be 1.0.0.", "version")
     return operation
@@ -205,7 +216,10 @@ async def _get_tile(call: Call) -> Response[bytes]:
 
 async def _get_feature_info(call: Call) -> Response[bytes]:
     asked = read_tile(call.parameters)
-    form = call.parameters.text("INFOFORMAT", "application/geo+json").lower()
+    for name in ("INFOFORMAT", "I", "J"):
+        if not call.parameters.text(name):
+            raise ows.missing(name)
+    form = call.parameters.text("INFOFORMAT").lower()
     if form not in feature_info.WRITERS:
         known = ", ".join(feature_info.WRITERS)
         raise OwsException("InvalidParameterValue", f"INFOFORMAT is one of {known}.", "InfoFormat")

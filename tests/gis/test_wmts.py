@@ -100,6 +100,9 @@ async def test_capabilities(cape_town: httpx.AsyncClient) -> None:
     by_name = await cape_town.get("/wmts", params={"service": "WMTS", "request": "GetCapabilities"})
     assert by_path.content == by_name.content
     root = etree.fromstring(by_path.content)
+    path = "/wmts/1.0.0/WMTSCapabilities.xml"
+    for wanted, status in (("example/unknown", 406), ("application/xml", 200), ("text/*", 200)):
+        assert (await cape_town.get(path, headers={"Accept": wanted})).status_code == status
     layers = [each.text for each in root.findall("w:Contents/w:Layer/ows:Identifier", SPACES)]
     assert layers == ["boundaries", "wards", "requests", "hexes"]
     corners = [each.text for each in root.iterfind(".//w:TopLeftCorner", SPACES)]
@@ -107,6 +110,10 @@ async def test_capabilities(cape_town: httpx.AsyncClient) -> None:
     assert "-180.0 90.0" in corners
     scale = root.findtext(".//w:TileMatrix/w:ScaleDenominator", namespaces=SPACES)
     assert float(scale or 0) == pytest.approx(559082264.028717)
+
+
+def _missing(name: str) -> tuple[str, str]:
+    return "MissingParameterValue", name
 
 
 @pytest.mark.parametrize(
@@ -122,7 +129,9 @@ async def test_capabilities(cape_town: httpx.AsyncClient) -> None:
         ({"TILECOL": "99999999"}, (400, "TileOutOfRange", "TileCol")),
         ({"TILECOL": "-1"}, (400, "InvalidParameterValue", "TileCol")),
         ({"VERSION": "2.0.0"}, (400, "InvalidParameterValue", "version")),
-        ({"REQUEST": "GetNothing"}, (501, "OperationNotSupported", "request")),
+        ({"REQUEST": "GetNothing"}, (400, "InvalidParameterValue", "request")),
+        ({"REQUEST": "GetFeatureInfo", "I": "1", "J": "1"}, (400, *_missing("infoformat"))),
+        ({"REQUEST": "GetFeatureInfo", "INFOFORMAT": "text/html", "J": "1"}, (400, *_missing("i"))),
         ({"REQUEST": ""}, (400, "MissingParameterValue", "request")),
     ],
 )
@@ -130,6 +139,16 @@ async def test_what_is_badly_asked_is_refused(
     cape_town: httpx.AsyncClient, change: dict[str, str], told: tuple[int, str, str]
 ) -> None:
     assert await refused(cape_town, "/wmts", **TILE | at(12) | change) == told
+
+
+async def test_the_style_is_told_though_it_may_be_empty(cape_town: httpx.AsyncClient) -> None:
+    asked = TILE | at(12)
+    named = await cape_town.get("/wmts", params=asked)
+    assert (
+        pixels(await cape_town.get("/wmts", params=asked | {"STYLE": ""})) == pixels(named)
+    ).all()
+    del asked["STYLE"]
+    assert await refused(cape_town, "/wmts", **asked) == (400, *_missing("style"))
 
 
 async def test_paths_that_lead_nowhere(cape_town: httpx.AsyncClient) -> None:
@@ -145,7 +164,8 @@ async def test_what_is_at_a_pixel(cape_town: httpx.AsyncClient) -> None:
     drawn = pixels(await cape_town.get("/wmts", params=TILE | asked))[..., 3] > 0
     row, column = np.argwhere(drawn)[len(np.argwhere(drawn)) // 2]
     query = TILE | asked | {"REQUEST": "GetFeatureInfo", "I": str(column), "J": str(row)}
-    told = await cape_town.get("/wmts", params=query | {"INFOFORMAT": "application/geo+json"})
+    query["INFOFORMAT"] = "application/geo+json"
+    told = await cape_town.get("/wmts", params=query)
     assert told.json()["features"][0]["properties"]["count"] > 0
     path = f"/wmts/1.0.0/requests/light/WebMercatorQuad/10/{asked['TILEROW']}/{asked['TILECOL']}"
     assert (await cape_town.get(f"{path}/{row}/{column}.json")).json() == told.json()
