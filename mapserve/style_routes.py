@@ -9,11 +9,12 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from mapserve import glyphs, legend, qgis, sld, styles
+from mapserve import glyphs, legend, qgis, styles
 from mapserve.answers import answer
 from mapserve.atlas import Atlas
 from mapserve.hex_tiles import MAX_ZOOM, resolution_at
 from mapserve.layers import LAYERS, find_all, list_features
+from mapserve.sld import writing as sld
 from mapserve.themes import LIGHT, THEMES, Theme
 from open311 import accounts, jurisdictions
 from open311.context import Context

@@ -13,7 +13,12 @@ def parse(text: bytes, most_bytes: int) -> Any:
         raise TooLarge(f"XML is at most {most_bytes} bytes here.")
     # the parser itself stops at 256 levels
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=True
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_pis=True,
+        remove_comments=True,
     )
     try:
         root: Any = etree.fromstring(text, parser)

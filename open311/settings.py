@@ -121,6 +121,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_xml_bytes: Annotated[
         Positive, Meta(description="Largest XML, such as a filter, that a map service reads.")
     ] = 1_000_000
+    max_sld_bytes: Annotated[
+        Positive, Meta(description="Largest style as SLD, of a picture or of a layer.")
+    ] = 250_000
+    max_style_layers: Annotated[
+        Positive,
+        Meta(description="Most layers of a style that somebody sends: of SLD, each rule is some."),
+    ] = 200
+    max_picture_looks: Annotated[
+        Positive,
+        Meta(
+            description="Most looks of a picture: layers of its styles, times the features that "
+            "they tell apart."
+        ),
+    ] = 300_000
     max_picture_features: Annotated[
         Positive, Meta(description="Most features of a layer that a picture of a map shows.")
     ] = 200_000

@@ -62,6 +62,14 @@ def evaluate(expression: Any, scope: Scope) -> Any:
     return found(arguments, scope) if found else expression
 
 
+def tried(expression: Any, scope: Scope) -> Any:
+    """The value of an expression; None too where the values of a feature do not fit it."""
+    try:
+        return evaluate(expression, scope)
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return None
+
+
 def _compare(name: str, arguments: Sequence[Any], scope: Scope) -> bool:
     first, second = (evaluate(each, scope) for each in arguments[:2])
     if name in ("==", "!="):
@@ -153,6 +161,11 @@ def _number(arguments: Sequence[Any], scope: Scope) -> float | None:
     return None
 
 
+def _slice(arguments: Sequence[Any], scope: Scope) -> Any:
+    given, *bounds = (evaluate(each, scope) for each in arguments)
+    return given[slice(*map(int, bounds), *([None] * (2 - len(bounds))))]
+
+
 OPERATORS: dict[str, Callable[[Sequence[Any], Scope], Any]] = {
     "get": _get,
     "has": _has,
@@ -165,6 +178,10 @@ OPERATORS: dict[str, Callable[[Sequence[Any], Scope], Any]] = {
     "to-string": _text,
     "to-number": _number,
     "literal": lambda arguments, _scope: arguments[0],
+    "upcase": lambda arguments, scope: evaluate(arguments[0], scope).upper(),
+    "downcase": lambda arguments, scope: evaluate(arguments[0], scope).lower(),
+    "length": lambda arguments, scope: len(evaluate(arguments[0], scope)),
+    "slice": _slice,
     "zoom": lambda _arguments, scope: scope.zoom,
     "geometry-type": lambda _arguments, scope: scope.shape,
     "all": lambda arguments, scope: all(evaluate(each, scope) for each in arguments),
@@ -188,7 +205,7 @@ def label(field: Any, scope: Scope) -> str:
     """The text of a label: an expression, or a text with properties in braces."""
     if isinstance(field, str):
         return _TOKEN.sub(lambda found: text_of(scope.properties.get(found[1])), field)
-    return text_of(evaluate(field, scope))
+    return text_of(tried(field, scope))
 
 
 def colour(value: Any) -> Colour:

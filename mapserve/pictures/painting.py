@@ -10,7 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mapserve.pictures.covers import Cover, Group
-from mapserve.pictures.expressions import Scope, evaluate
+from mapserve.pictures.expressions import Colour, Scope, tried
 from mapserve.pictures.frame import Frame
 from mapserve.pictures.labels import Labels
 from mapserve.pictures.looks import Look, StyleLayer
@@ -23,6 +23,8 @@ _HIDDEN = 0.5
 """The part of a pixel that is one place, where there are many points."""
 _AROUND = 200.0
 """Pixels around the picture that shapes are cut at: what they are outside costs time."""
+_MOST_STAMPS, _LARGEST_STAMP = 256, 128
+"""Of more or larger ones no pictures are kept: each circle is drawn by itself."""
 _HALVES = ((0, 0), (1, 0), (0, 1), (1, 1))
 _LINEAR = skia.FilterMode.kLinear
 _CAPS = {"butt": skia.Paint.kButt_Cap, "round": skia.Paint.kRound_Cap}
@@ -79,7 +81,7 @@ def _paint_layer(canvas: Canvas, layer: StyleLayer, cover: Cover) -> None:
     looks = []
     for group in cover.groups:
         scope = Scope(canvas.zoom, group.properties, _kind(group))
-        if evaluate(layer.get("filter", True), scope):
+        if tried(layer.get("filter", True), scope):
             looks.append((Look(layer, scope), group))
     if looks:
         _PAINTERS[layer["type"]](canvas, looks)
@@ -107,7 +109,10 @@ def _paint_line(canvas: Canvas, looks: Looks) -> None:
     for look, group in looks:
         if look.scope.shape == "Point":
             continue
-        width = float(look.value("line-width", 1)) * canvas.frame.ratio
+        width = look.number("line-width", 1) * canvas.frame.ratio
+        if not width:
+            # skia would draw the finest line there is
+            continue
         stroke = skia.Paint(
             AntiAlias=True,
             Style=skia.Paint.kStroke_Style,
@@ -154,37 +159,83 @@ def _path(shape: Any) -> skia.Path:
 
 
 def _paint_circle(canvas: Canvas, looks: Looks) -> None:
-    """Each look is drawn once, and then stamped wherever it is."""
-    stamps: list[skia.Image] = []
-    places: list[NDArray[np.float64]] = []
+    """Circles that look alike are drawn once, and then stamped wherever they are."""
+    found: dict[Circle, list[NDArray[np.float64]]] = {}
     for look, group in looks:
         if look.scope.shape == "Point":
-            stamps.append(_circle(look, canvas.frame.ratio))
-            places.append(_thinned(_places(canvas, group)))
-    _stamp(canvas, stamps, places)
+            places = _places(canvas, group)
+            found.setdefault(_circle(look, canvas.frame.ratio), []).append(places)
+    circles = {each: _thinned(np.concatenate(places)) for each, places in found.items()}
+    if len(circles) <= _MOST_STAMPS and all(each.side <= _LARGEST_STAMP for each in circles):
+        _stamp(canvas, [each.stamp() for each in circles], list(circles.values()))
+        return
+    for circle, places in circles.items():
+        for x, y in places.tolist():
+            circle.draw(canvas.skia, x, y)
 
 
-def _circle(look: Look, ratio: float) -> skia.Image:
-    radius = float(look.value("circle-radius", 5)) * ratio
-    width = float(look.value("circle-stroke-width", 0)) * ratio
-    side = 2 * int(np.ceil(radius + width)) + 2
-    surface = skia.Surface(side, side)
-    fill = skia.Paint(AntiAlias=True, Color4f=look.colour("circle-color", "circle-opacity"))
-    surface.getCanvas().drawCircle(side / 2, side / 2, radius, fill)
-    if width:
-        edge = look.colour("circle-stroke-color", "circle-stroke-opacity")
-        stroke = skia.Paint(AntiAlias=True, Color4f=edge, Style=skia.Paint.kStroke_Style)
-        stroke.setStrokeWidth(width)
-        surface.getCanvas().drawCircle(side / 2, side / 2, radius + width / 2, stroke)
-    return surface.makeImageSnapshot()
+class Circle(Struct, frozen=True):
+    """A circle of so many pixels; colours are red, green, blue and opacity."""
+
+    radius: float
+    width: float
+    fill: Colour
+    edge: Colour
+
+    @property
+    def side(self) -> int:
+        """The pixels that it needs."""
+        return 2 * int(np.ceil(self.radius + self.width)) + 2
+
+    def stamp(self) -> skia.Image:
+        """A picture of it, its middle in the middle."""
+        surface = skia.Surface(self.side, self.side)
+        self.draw(surface.getCanvas(), self.side / 2, self.side / 2)
+        return surface.makeImageSnapshot()
+
+    def draw(self, canvas: skia.Canvas, x: float, y: float) -> None:
+        """Draw it around a point."""
+        fill = skia.Paint(AntiAlias=True, Color4f=skia.Color4f(*self.fill))
+        canvas.drawCircle(x, y, self.radius, fill)
+        if self.width:
+            edge = skia.Color4f(*self.edge)
+            stroke = skia.Paint(AntiAlias=True, Color4f=edge, Style=skia.Paint.kStroke_Style)
+            stroke.setStrokeWidth(self.width)
+            canvas.drawCircle(x, y, self.radius + self.width / 2, stroke)
+
+
+def _circle(look: Look, ratio: float) -> Circle:
+    fill = look.colour("circle-color", "circle-opacity")
+    edge = look.colour("circle-stroke-color", "circle-stroke-opacity")
+    return Circle(
+        look.number("circle-radius", 5) * ratio,
+        look.number("circle-stroke-width", 0) * ratio,
+        (fill.fR, fill.fG, fill.fB, fill.fA),
+        (edge.fR, edge.fG, edge.fB, edge.fA),
+    )
 
 
 def _places(canvas: Canvas, group: Group) -> NDArray[np.float64]:
-    points = group.points if len(group.points) else shapely.get_coordinates(group.shapes)
+    points = group.points if len(group.points) else _middles(group.shapes)
     placed = canvas.frame.place_points(points)
     size = np.array([canvas.frame.width, canvas.frame.height])
     inside = ((placed > -_AROUND) & (placed < size + _AROUND)).all(axis=1)
     return np.asarray(placed[inside])
+
+
+def _middles(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
+    """A point of each shape for its name: half along a line, somewhere within an area."""
+    lines = shapely.get_dimensions(shapes) == 1
+    found = np.empty(len(shapes), dtype=object)
+    # of several lines the longest has the name
+    found[lines] = [
+        shapely.line_interpolate_point(
+            max(shapely.get_parts(each), key=shapely.length), 0.5, normalized=True
+        )
+        for each in shapes[lines]
+    ]
+    found[~lines] = shapely.point_on_surface(shapes[~lines])
+    return np.asarray(shapely.get_coordinates(found[~shapely.is_empty(found)]))
 
 
 def _thinned(places: NDArray[np.float64]) -> NDArray[np.float64]:

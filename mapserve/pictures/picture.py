@@ -29,6 +29,7 @@ from open311.context import Context
 from open311.errors import BadInput
 from open311.jurisdictions import Jurisdiction
 
+_OF_HEXAGONS = {column.name for column in hexagons.SOURCE.columns}
 _LABELS = "_labels"
 _TRUNCATED = "_truncated"
 
@@ -39,6 +40,8 @@ class Part(Struct, frozen=True):
     layer: Layer
     query: Query
     looks: Sequence[StyleLayer]
+    is_own: bool = False
+    """Whether somebody sent the looks, instead of those that all maps have."""
 
 
 def looks_of(scene: Scene, layer: Layer) -> list[StyleLayer]:
@@ -65,9 +68,14 @@ async def draw(
     except BadInput:
         return blank(frame, background)
     found: dict[str, Cover] = {}
-    for part in parts:
-        found |= await _read(context, city, scene, part, frame)
-    looks: list[StyleLayer] = [look for part in parts for look in part.looks]
+    looks: list[StyleLayer] = []
+    for number, part in enumerate(parts):
+        # a layer may be there twice, each time with other features
+        covers_of_part = await _read(context, city, scene, part, frame)
+        found |= {f"{number}/{name}": cover for name, cover in covers_of_part.items()}
+        named = ((look, f"{number}/{look['source-layer']}") for look in part.looks)
+        looks += [{**look, "source-layer": name} for look, name in named]
+    _check_looks(found, looks, context.settings.max_picture_looks)
     if background is not None:
         looks = [{"type": "background", "paint": {"background-color": background}}, *looks]
     pixels = np.zeros((frame.height, frame.width, 4), np.uint8)
@@ -87,6 +95,15 @@ def blank(frame: Frame, background: str | None = None) -> Pixels:
     return pixels
 
 
+def _check_looks(found: Mapping[str, Cover], looks: Sequence[StyleLayer], most: int) -> None:
+    """Each look is evaluated by itself. Raises BadInput."""
+    names = (look["source-layer"] for look in looks)
+    number = sum(len(found[name].groups) for name in names if name in found)
+    if number > most:
+        told = f"The style tells apart more features than a picture may show: {number} looks"
+        raise BadInput(f"{told}, and {most} are the most. Ask for less of the map, or filter.")
+
+
 async def _read(
     context: Context, city: Jurisdiction, scene: Scene, part: Part, frame: Frame
 ) -> Mapping[str, Cover]:
@@ -94,7 +111,8 @@ async def _read(
     zoom, found = frame.zoom(), {}
     shown = [look for look in part.looks if painting.is_shown(look, zoom)]
     async with opened(context, city, part.layer) as reading:
-        source, query = drawn_from(part.layer, part.query, scene, zoom)
+        own = shown if part.is_own else None
+        source, query = drawn_from(part.layer, part.query, scene, zoom, own)
         reading = structs.replace(reading, source=source)
         query = structs.replace(query, boxes=(frame.box(),))
         for name in dict.fromkeys(look["source-layer"] for look in shown):
@@ -113,13 +131,23 @@ def _names(look: StyleLayer) -> set[str]:
     return {name for part in parts for name in properties_of(part)}
 
 
-def drawn_from(layer: Layer, query: Query, scene: Scene, zoom: float) -> tuple[Source, Query]:
+def drawn_from(
+    layer: Layer,
+    query: Query,
+    scene: Scene,
+    zoom: float,
+    own: Sequence[StyleLayer] | None = None,
+) -> tuple[Source, Query]:
     """What a layer is drawn from at a zoom: of requests, hexagons where there are many of them.
 
-    What limits requests then limits those that are counted.
+    What limits requests then limits those that are counted. `own` looks, which somebody sent, are
+    of requests at every zoom, unless they read what hexagons have.
     """
     tile_zoom = max(0, int(zoom))
     is_melting = layer is LAYERS["requests"] and tile_zoom < scene.points_from
+    if own is not None:
+        shown = [look for look in own if painting.is_shown(look, zoom)]
+        is_melting = is_melting and any(_OF_HEXAGONS & _names(look) for look in shown)
     if is_melting:
         counted = structs.replace(query.selection, condition=query.condition)
         query = structs.replace(query, selection=counted, condition=None)

@@ -17,8 +17,8 @@ from mapserve.kvp import Parameters
 from mapserve.pictures import frame as frames
 from mapserve.pictures.encoding import FORMATS
 from mapserve.pictures.frame import Frame
-from mapserve.themes import LIGHT, THEMES, Theme
 from mapserve.wms.exceptions import ServiceException, told_as
+from mapserve.wms.styling import Styled, read_styled
 from open311 import dates
 from open311.forms import Fields
 from open311.settings import Settings
@@ -42,8 +42,7 @@ _DPI_OPTION = re.compile(r"dpi:([\d.]+)", re.IGNORECASE)
 class Picture(Struct, frozen=True):
     """A picture that is asked for; the first layer is the lowest. No background: it is clear."""
 
-    names: list[str]
-    themes: list[Theme]
+    styled: list[Styled]
     frame: Frame
     media_type: str
     background: str | None
@@ -63,16 +62,8 @@ def version_of(parameters: Parameters) -> str:
 
 def read_picture(parameters: Parameters, settings: Settings, version: str) -> Picture:
     """What GetMap asks for. Raises ServiceException."""
-    names = parameters.many("LAYERS")
-    for name in ("SLD", "SLD_BODY"):
-        if parameters.text(name):
-            told = "Layers are drawn in their own styles here: STYLES names them."
-            raise ServiceException("OperationNotSupported", told, name.lower())
-    if not names:
-        raise ServiceException("LayerNotDefined", "LAYERS names no layer.", "layers")
     return Picture(
-        names,
-        read_themes(parameters, len(names)),
+        read_styled(parameters, settings),
         read_frame(parameters, settings, version),
         read_format(parameters.text("FORMAT", "image/png")),
         None if parameters.is_true("TRANSPARENT") else _background(parameters),
@@ -130,18 +121,6 @@ def read_format(text: str) -> str:
         known = ", ".join(FORMATS)
         raise ServiceException("InvalidFormat", f"FORMAT must be one of {known}.", "format")
     return found
-
-
-def read_themes(parameters: Parameters, number: int) -> list[Theme]:
-    """The look of each layer: STYLES has none, as many as layers, or empty ones."""
-    names = parameters.many("STYLES") or [""] * number
-    if len(names) != number:
-        raise ServiceException("StyleNotDefined", "STYLES must be as many as LAYERS.", "styles")
-    for name in names:
-        if name not in ("", "default", *THEMES):
-            told = f"There is no style {name[:40]!r}; there are {', '.join(THEMES)}."
-            raise ServiceException("StyleNotDefined", told, "styles")
-    return [THEMES.get(name, LIGHT) for name in names]
 
 
 def _background(parameters: Parameters) -> str:

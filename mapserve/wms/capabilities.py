@@ -21,6 +21,7 @@ from mapserve.styles import Scene
 from mapserve.themes import THEMES
 from mapserve.wms.asking import NEW
 from mapserve.wms.feature_info import WRITERS
+from mapserve.wms.styling import LAYER_LIMIT
 from open311.dates import format_instant
 from open311.jurisdictions import Jurisdiction
 from open311.settings import Settings
@@ -31,7 +32,6 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_LAYER_LIMIT = 40
 _LEGEND_ZOOM = 11
 _TILE_SCALE = 559_082_264.028717 / 2
 """The scale of zoom 0, whose tile of 512 pixels of 0.28 mm holds the world."""
@@ -89,7 +89,7 @@ def describe(
             formats=list(FORMATS),
             info_formats=list(WRITERS),
             themes=list(THEMES),
-            layer_limit=_LAYER_LIMIT,
+            layer_limit=LAYER_LIMIT,
             most_pixels=settings.max_picture_pixels,
             sequence=int(city.changeset.timestamp()),
         )

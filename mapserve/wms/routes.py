@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from litestar import HttpMethod, Request, Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
-from mapserve import kvp
 from mapserve.answers import answer
 from mapserve.atlas import Atlas
 from mapserve.drawing import Layer
@@ -23,19 +23,22 @@ from mapserve.pictures.encoding import encode
 from mapserve.pictures.picture import Part, blank, draw, drawn_from, looks_of
 from mapserve.themes import LIGHT
 from mapserve.waiting import while_waited_for
-from mapserve.wms import asking, capabilities, feature_info
+from mapserve.wms import asking, capabilities, feature_info, posting, styling
 from mapserve.wms.asking import NEW, Picture
 from mapserve.wms.exceptions import ServiceException, told_as, write_on
 from mapserve.wms.feature_info import Found
+from mapserve.wms.styling import Styled
 from open311 import accounts, jurisdictions
 from open311.accounts import Account
 from open311.context import Context
 from open311.errors import STATUS, BadInput, Problem
 from open311.jurisdictions import Jurisdiction
 
-_READ = [HttpMethod.GET, HttpMethod.HEAD]
+_METHODS = [HttpMethod.GET, HttpMethod.HEAD, HttpMethod.POST]
 _MOST_FOUND = 100
 _XML = "text/xml"
+_NOTES, _MOST_NOTES = "X-Style-Notes", 2000
+_PLAIN = " ,;:.!?'()/=<>[]{}#&+-_"
 _OLD_XML = "application/vnd.ogc.se_xml"
 
 
@@ -49,6 +52,8 @@ class Call(Struct, frozen=True):
     account: Account | None
     version: str
     parameters: Parameters
+    notes: list[str] = field(default_factory=list)
+    """What of a style that was sent is drawn in another way."""
 
     @property
     def root(self) -> str:
@@ -59,8 +64,8 @@ class Call(Struct, frozen=True):
 Operation = Callable[[Call], Coroutine[Any, Any, Response[bytes]]]
 
 
-@route("/maps/{jurisdiction_id:str}/wms", http_method=_READ)
-async def get_wms(
+@route("/maps/{jurisdiction_id:str}/wms", http_method=_METHODS, status_code=200)
+async def serve_wms(
     request: Request[Any, Any, Any],
     jurisdiction_id: FromPath[str],
     context: NamedDependency[Context],
@@ -70,7 +75,7 @@ async def get_wms(
     version = NEW
     try:
         city = await jurisdictions.find(context.db, jurisdiction_id)
-        parameters = kvp.read(request, context.settings)
+        parameters = await posting.read(request, context.settings)
         version = asking.version_of(parameters)
         account = await accounts.identify(request, context)
         call = Call(request, context, atlas, city, account, version, parameters)
@@ -121,19 +126,31 @@ async def _get_map(call: Call) -> Response[bytes]:
         body = await _draw(call, asked)
     except Problem as problem:
         body = _refusal_as_picture(call, asked, problem)
-    return answer(call.request, body, asked.media_type.replace("png8", "png"))
+    return _answer(call, body, asked.media_type.replace("png8", "png"))
 
 
 async def _draw(call: Call, asked: Picture) -> bytes:
-    layers = await _find(call, asked.names)
-    zone = ZoneInfo(call.city.time_zone)
-    queries = asking.read_queries(call.parameters, layers, zone)
-    parts = []
-    for layer, query, theme in zip(layers, queries, asked.themes, strict=True):
-        scene = await call.atlas.scene(call.city, theme)
-        parts.append(Part(layer, query, looks_of(scene, layer)))
+    parts = await _parts(call, asked.styled)
+    scene = await call.atlas.scene(call.city, asked.styled[-1].theme)
     pixels = await draw(call.context, call.city, scene, parts, asked.frame, asked.background)
     return await asyncio.to_thread(encode, pixels, asked.media_type)
+
+
+async def _parts(call: Call, styled: Sequence[Styled]) -> list[Part]:
+    """What is drawn, or asked, of each layer, and how it looks."""
+    layers = await _find(call, [each.name for each in styled])
+    zone, settings = ZoneInfo(call.city.time_zone), call.context.settings
+    queries = asking.read_queries(call.parameters, layers, zone)
+    parts = []
+    for layer, query, each in zip(layers, queries, styled, strict=True):
+        own = styling.read_own(layer, each, zone, settings)
+        if own is None:
+            scene = await call.atlas.scene(call.city, each.theme)
+            parts.append(Part(layer, query, looks_of(scene, layer)))
+        else:
+            parts.append(Part(layer, query, own.layers, is_own=True))
+            call.notes.extend(own.notes)
+    return parts
 
 
 async def _find(call: Call, names: Sequence[str], what: str = "layers") -> list[Layer]:
@@ -164,24 +181,23 @@ async def _get_feature_info(call: Call) -> Response[bytes]:
         )
     column, row = _pixel(parameters, call.version, frame.width, frame.height)
     names = parameters.many("QUERY_LAYERS")
-    if not names or not set(names) <= set(parameters.many("LAYERS")):
+    styled = styling.read_styled(parameters, settings)
+    if not names or not set(names) <= {each.name for each in styled}:
         raise ServiceException("LayerNotDefined", "QUERY_LAYERS must be of LAYERS.", "query_layers")
-    # filters are told in the order of LAYERS
-    layers = await _find(call, parameters.many("LAYERS"))
-    queries = asking.read_queries(parameters, layers, ZoneInfo(call.city.time_zone))
     most = min(_MOST_FOUND, max(1, parameters.integer("FEATURE_COUNT", 1)))
     scene = await call.atlas.scene(call.city, LIGHT)
     found = []
     box = feature_info.around(frame, column, row)
-    for layer, query in zip(layers, queries, strict=True):
+    for part in await _parts(call, styled):
+        layer, query = part.layer, structs.replace(part.query, boxes=(box,), limit=most)
         if layer.name not in names:
             continue
-        query = structs.replace(query, boxes=(box,), limit=most)
+        own = part.looks if part.is_own else None
         async with opened(call.context, call.city, layer) as reading:
-            source, query = drawn_from(layer, query, scene, frame.zoom())
+            source, query = drawn_from(layer, query, scene, frame.zoom(), own)
             drawn = structs.replace(reading, source=source)
             found.append(Found(layer.name, layer.title, await read(drawn, query)))
-    return answer(call.request, feature_info.WRITERS[form](found), form)
+    return _answer(call, feature_info.WRITERS[form](found), form)
 
 
 def _pixel(parameters: Parameters, version: str, width: int, height: int) -> tuple[int, int]:
@@ -199,8 +215,8 @@ async def _get_legend(call: Call) -> Response[bytes]:
     media_type = asking.read_format(parameters.text("FORMAT", "image/png"))
     if not media_type.startswith("image/png"):
         raise ServiceException("InvalidFormat", "Legends are image/png.", "format")
-    themed = Parameters({"STYLES": parameters.text("STYLE")} if parameters.text("STYLE") else {})
-    scene = await call.atlas.scene(call.city, asking.read_themes(themed, 1)[0])
+    styled = styling.styled(layer.name, parameters.text("STYLE"), [])
+    scene = await call.atlas.scene(call.city, styled.theme)
     body = capabilities.legend_of(scene, layer, clear=parameters.is_true("TRANSPARENT"))
     return answer(call.request, body, "image/png")
 
@@ -223,6 +239,15 @@ _OPERATIONS: dict[str, Operation] = {
 }
 
 
+def _answer(call: Call, body: bytes, media_type: str) -> Response[bytes]:
+    """What may be kept unless it was posted, with what was drawn in another way than asked for."""
+    posted = call.request.method == HttpMethod.POST
+    headers = {"Cache-Control": "no-store"} if posted else {}
+    if call.notes:
+        headers[_NOTES] = quote(" ".join(call.notes), safe=_PLAIN)[:_MOST_NOTES]
+    return answer(call.request, body, media_type, headers)
+
+
 def _tell(version: str, problem: Problem) -> Response[bytes]:
     """A report of exceptions; its status is 200 for what a client did wrong, as clients expect."""
     code, locator, status = "", "", STATUS.get(type(problem), STATUS[BadInput])
@@ -237,4 +262,4 @@ def _tell(version: str, problem: Problem) -> Response[bytes]:
     )
 
 
-routes = [get_wms]
+routes = [serve_wms]

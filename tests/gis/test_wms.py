@@ -186,7 +186,7 @@ async def test_what_limits_requests_limits_their_hexagons(cape_town: httpx.Async
         ({"VERSION": ""}, "MissingParameterValue"),
         ({"SERVICE": "WFS"}, "InvalidParameterValue"),
         ({"DPI": "0"}, "InvalidParameterValue"),
-        ({"SLD_BODY": "<StyledLayerDescriptor/>"}, "OperationNotSupported"),
+        ({"SLD_BODY": "<Nothing/>"}, "InvalidParameterValue"),
         ({"SLD": "https://example.org/a.sld"}, "OperationNotSupported"),
     ],
 )
