@@ -4,7 +4,6 @@ https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md
 """
 
 import gzip
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from pmtiles.writer import Writer
 from geo import tiles
 from mapserve import points, tilejson
 from mapserve.drawing import Drawing, Layer, Tile
+from mapserve.export.paths import replacing
 from mapserve.filters import Selection
 from mapserve.layers import list_public, pick
 from open311.db import Database
@@ -72,7 +72,7 @@ async def export(
     async with maps.begin(city.jurisdiction_id) as connection:
         from_zoom = await points.first_zoom(connection, city, settings.max_tile_features)
         told = await tilejson.describe(connection, city, layers, "")
-    with _replacing(path) as writer:
+    with replacing(path) as file, _writing(file) as writer:
         written, kept = Written(), list[int]()
         ids = await _find(maps, settings, city, wanted, layers, from_zoom)
         for begin in range(0, len(ids), _AT_ONCE):
@@ -119,18 +119,6 @@ async def _write(
         written.tiles += 1
         written.truncated += any(each.truncated for each in drawn)
     return bool(body)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Writer]:
-    """A writer of a file that takes its place when the block is done, and is gone if it fails."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as file, _writing(file) as writer:
-            yield writer
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from mapserve import directory, hex_routes, live_routes, places, style_routes, t
 from mapserve.admin import routes as admin
 from mapserve.export import routes as export
 from mapserve.ogcapi import routes as ogcapi
+from mapserve.opendata import routes as opendata
 from mapserve.wfs import routes as wfs
 from mapserve.wms import routes as wms
 from mapserve.wmts import routes as wmts
@@ -21,6 +22,7 @@ routes: list[ControllerRouterHandler] = [
     *admin.routes,
     *wfs.routes,
     *export.routes,
+    *opendata.routes,
     *wms.routes,
     *wmts.routes,
 ]

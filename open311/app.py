@@ -38,13 +38,15 @@ from open311.errors import Problem
 from open311.settings import Settings
 
 _EXPOSED = (
-    "ETag Idempotent-Replayed Link Possible-Duplicate-Of Retry-After X-Request-Id X-Total-Count"
+    "Accept-Ranges Content-Length Content-Range ETag Idempotent-Replayed Link "
+    "Possible-Duplicate-Of Retry-After X-Request-Id X-Total-Count"
 )
 _CORS = CORSConfig(
     allow_origins=["*"],
     allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
     allow_headers=[
         *("authorization", "content-type", "idempotency-key", "if-none-match", "last-event-id"),
+        *("if-range", "range"),
     ],
     expose_headers=_EXPOSED.split(),
     max_age=86_400,

@@ -257,5 +257,17 @@ layer_upload = Table(
     Index(None, "jurisdiction_id", "created_at"),
 )
 
+open_data_file = Table(
+    "open_data_file",
+    metadata,
+    tenant(),
+    Column("layer", Text, primary_key=True),
+    Column("extension", Text, primary_key=True),
+    Column("object_key", Text, nullable=False, comment="where it lies in the media store"),
+    Column("size", BigInteger, nullable=False, comment="bytes"),
+    Column("sha256", Text, nullable=False, comment="hexadecimal"),
+    instant("written_at", now=True),
+)
+
 SHARED = (jurisdiction, boundary, boundary_part, place, account, access_token)
 TENANT_TABLES = [table for table in metadata.sorted_tables if table not in SHARED]

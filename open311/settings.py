@@ -239,6 +239,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Networks without an address limit, and where the demo key has none."),
     ] = ("127.0.0.0/8", "::1/128")
+    open_data_formats: Annotated[
+        tuple[str, ...],
+        Meta(description="Formats that public layers are written in each night; none: not at all."),
+    ] = ("gpkg", "csv", "geojson", "parquet")
+    open_data_hour: Annotated[
+        int,
+        Meta(ge=0, le=23, description="Hour of a city's own day from which they are written."),
+    ] = 2
     task_lease_seconds: Annotated[
         Positive, Meta(description="A task whose worker died is tried again after this.")
     ] = 60

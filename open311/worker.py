@@ -21,6 +21,7 @@ from ingest.category.services import Offer, match
 from ingest.language import identify
 from ingest.language.identification import OTHER, SURE
 from mapserve import recount, rollups
+from mapserve.opendata import snapshots
 from open311 import (
     connections,
     erasure,
@@ -63,6 +64,7 @@ def handlers(context: Context) -> Handlers:
         "media.copy": partial(remote_media.copy, context),
         reading.KIND: partial(reading.read, context.db),
         uploads.KIND: partial(uploads.import_upload, context.db, context.settings, context.store),
+        snapshots.KIND: partial(snapshots.write, context),
         rollups.REBUILD: lambda city, _payload: recount.rebuild(context.db, city),
     }
 
@@ -92,9 +94,10 @@ def _is_danger(text: str, language: str) -> bool:
 async def run(settings: Settings, known: Callable[[Context], Handlers] = handlers) -> None:
     """Work until SIGTERM or SIGINT; then finish what is under way within `drain_seconds`.
 
-    Raises SettingsError when the word lists cannot be read.
+    Raises SettingsError when the word lists cannot be read, or a format is none.
     """
     _learn_words(settings)
+    snapshots.check(settings)
     stop, due = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -105,6 +108,7 @@ async def run(settings: Settings, known: Callable[[Context], Handlers] = handler
             _beside(events.relay(context.db, rollups.follow, settings)),
             _beside(_listen(settings, due)),
             _beside(polling.run(Desk(context))),
+            _beside(snapshots.run(context)),
         ):
             _log.info("worker started")
             await _work(context, known(context), stop, due)

@@ -1,7 +1,7 @@
 """A layer's features as a file of any format, written while it is sent."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from weakref import WeakKeyDictionary
 
 from mapserve.drawing import Layer
@@ -20,7 +20,7 @@ _under_way: WeakKeyDictionary[Database, asyncio.Semaphore] = WeakKeyDictionary()
 
 async def pieces(
     context: Context, city: Jurisdiction, layer: Layer, query: Query, crs: Crs, chosen: Format
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """The file in pieces. Raises BadInput, and Busy when as many are under way as may be."""
     limit = context.settings.max_exports
     free = _under_way.setdefault(context.db, asyncio.Semaphore(limit))

@@ -8,10 +8,15 @@ import click
 import msgspec
 
 from ingest.commands import bar
+from mapserve.export import asking
+from mapserve.export.downloads import pieces
+from mapserve.export.paths import replacing
 from mapserve.filters import PARAMETERS, Selection, read
+from mapserve.layers import find_features
 from mapserve.pmtiles_export import Wanted, Written, export
 from open311 import db, jurisdictions
 from open311.commands.installation import Installation, of_jurisdiction, work_in
+from open311.connections import close_context, open_context
 from open311.db import Database
 from open311.errors import BadInput
 from open311.forms import Fields
@@ -57,6 +62,35 @@ def export_tiles(
     click.echo(f"{out}: {written.tiles} tiles, {out.stat().st_size} bytes")
     if written.truncated:
         click.echo(f"{written.truncated} of them leave features out", err=True)
+
+
+@exports.command("layer")
+@click.argument("name")
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@of_jurisdiction
+@click.option("--filter", "query", default="", help='As exports take them: "status=open&crs=…".')
+@click.pass_obj
+def export_layer(installation: Installation, name: str, out: Path, named: str, query: str) -> None:
+    """Write a layer that everybody may see to OUT, whose ending tells the format: wards.gpkg."""
+
+    async def work(settings: Settings, database: Database, jurisdiction_id: str) -> None:
+        context = open_context(
+            msgspec.structs.replace(settings, map_statement_seconds=_STATEMENT_SECONDS)
+        )
+        try:
+            city = await jurisdictions.find(database, jurisdiction_id)
+            _, chosen = asking.read_name(out.name)
+            layer = await find_features(context, city, name)
+            fields = Fields(parse_qs(query, keep_blank_values=True))
+            asked = asking.read(fields, layer, city, chosen, settings)
+            with replacing(out) as file:
+                async for piece in pieces(context, city, layer, asked.query, asked.crs, chosen):
+                    file.write(piece)
+        finally:
+            await close_context(context)
+
+    work_in(installation, named, work)
+    click.echo(f"{out}: {out.stat().st_size} bytes")
 
 
 def _selection(query: str, zone: ZoneInfo) -> Selection:

@@ -58,6 +58,8 @@ insert into subscription (jurisdiction_id, service_request_id, home, conversatio
 values (:city, 'public', :city, 'C1');
 insert into layer_upload (jurisdiction_id, upload_id, dataset, mode, about, source, actor)
 values (:city, 'L1', 'clinics', 'replace', '{}', '{}', 'account:A');
+insert into open_data_file (jurisdiction_id, layer, extension, object_key, size, sha256)
+values (:city, 'requests', 'csv', 'K1', 1, 'S1');
 insert into hex_rollup values (:city, 8, '', '-infinity', 1, 1, 1, '')
 """
 
