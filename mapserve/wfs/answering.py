@@ -135,11 +135,16 @@ def _head(call: Call, parts: Sequence[Part]) -> str:
 
 
 def _pages(call: Call, parts: Sequence[Part]) -> str:
-    """Where the next and the previous page are, of a call by parameters for one layer."""
-    if len(parts) != 1 or call.asked.hits_only or "REQUEST" not in call.asked.parameters.values:
+    """Where the next and the previous page are, of a call by parameters for one layer.
+
+    The page after a number of hits is the first one with features (OGC 09-025r2, 7.7.4.4.1).
+    """
+    if len(parts) != 1 or "REQUEST" not in call.asked.parameters.values:
         return ""
     part, told = parts[0], ""
     step, start = part.returned, call.asked.start
+    if call.asked.hits_only:
+        return f' next="{_page(call, start)}"' if step else ""
     if step and (part.matched is None or start + step < part.matched):
         told += f' next="{_page(call, start + step)}"'
     if start and part.query.limit:
@@ -148,7 +153,7 @@ def _pages(call: Call, parts: Sequence[Part]) -> str:
 
 
 def _page(call: Call, start: int) -> str:
-    values = {**call.asked.parameters.values, "STARTINDEX": str(start)}
+    values = {**call.asked.parameters.values, "STARTINDEX": str(start), "RESULTTYPE": "results"}
     return f"{call.root}/wfs?{urlencode(values)}".replace("&", "&amp;").replace('"', "&quot;")
 
 
@@ -200,12 +205,13 @@ async def write_one(call: Call) -> bytes:
 async def write_values(call: Call, part: Part) -> AsyncIterator[bytes]:
     """The document of GetPropertyValue: one property of each feature that has it."""
     names = of_layer(part.layer)
-    path = call.asked.value.rpartition("/")[2]
+    asked = call.asked.value or ""
+    path = asked.rpartition("/")[2]
     name = path.rpartition(":")[2]
     is_id = path.lstrip("@") in ("gml:id", "id")
     known: Mapping[str, str] = {xml: own for own, xml in names.items()}
     if not is_id and name != GEOMETRY and name not in known:
-        told = f"{part.layer.name} has no property {call.asked.value[:60]!r}."
+        told = f"{part.layer.name} has no property {asked[:60]!r}."
         raise OwsException("InvalidParameterValue", told, "valueReference")
     yield (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<wfs:ValueCollection {namespaces(NEW)} '

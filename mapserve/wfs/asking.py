@@ -46,8 +46,8 @@ class Asked(Struct, frozen=True):
     format: str = ""
     by_id: str = ""
     """The feature of the stored query that each server has."""
-    value: str = ""
-    """The property that GetPropertyValue asks for."""
+    value: str | None = None
+    """The property that GetPropertyValue asks for; None if it does not say."""
     body: Any = None
 
 
@@ -56,7 +56,9 @@ def read_parameters(parameters: Parameters, settings: Settings) -> Asked:
     operation = parameters.text("REQUEST")
     if not operation:
         raise ows.missing("REQUEST")
-    service = parameters.text("SERVICE", "WFS")
+    service = parameters.text("SERVICE", "" if operation == "GetCapabilities" else "WFS")
+    if not service:
+        raise ows.missing("SERVICE")
     if service != "WFS":
         raise OwsException("InvalidParameterValue", "SERVICE must be WFS.", "service")
     asked = Asked(operation, version_of(parameters, operation), parameters)
@@ -83,7 +85,7 @@ def read_parameters(parameters: Parameters, settings: Settings) -> Asked:
         _is_hits(parameters.text("RESULTTYPE", "results")),
         parameters.text("OUTPUTFORMAT"),
         parameters.text("ID") if stored else "",
-        parameters.text("VALUEREFERENCE"),
+        parameters.values.get("VALUEREFERENCE"),
     )
 
 
@@ -130,6 +132,11 @@ def _wanted(parameters: Parameters, settings: Settings) -> tuple[Wanted, ...]:
     filters = [_filter(each, settings) for each in _groups_of_filters(parameters.text("FILTER"))]
     properties = [each.split(",") for each in _groups(parameters.text("PROPERTYNAME"))]
     texts = parameters.text("CQL_FILTER").split(";")
+    # of several layers each has its own ids; the only one has to have all of them
+    own = {
+        layer: tuple(each for each in ids if len(layers) == 1 or each.startswith(f"{layer}."))
+        for layer in layers
+    }
     each_of = {"FILTER": len(filters), "PROPERTYNAME": len(properties)}
     for name, number in each_of.items():
         if number not in (0, 1, len(layers)):
@@ -140,13 +147,14 @@ def _wanted(parameters: Parameters, settings: Settings) -> tuple[Wanted, ...]:
             layer,
             tuple(local(name) for name in _at(properties, number, [])),
             _at(filters, number, None),
-            tuple(ids),
+            own[layer],
             parameters.text("BBOX"),
             _sort(parameters.text("SORTBY")),
             parameters.text("SRSNAME"),
             _at(texts, number, ""),
         )
         for number, layer in enumerate(layers)
+        if own[layer] or not ids
     )
 
 
@@ -212,7 +220,7 @@ def read_xml(root: Any) -> Asked:
         _is_hits(root.get("resultType") or "results"),
         root.get("outputFormat") or "",
         _by_id(stored) if stored is not None else "",
-        root.get("valueReference") or "",
+        root.get("valueReference"),
     )
 
 

@@ -97,17 +97,22 @@ async def insert(edits: Edits, layer: Layer, new: New) -> str:
     return str((await edits.connection.execute(_INSERT, values)).scalar_one())
 
 
-async def update(edits: Edits, layer: Layer, query: Query, new: New, *, whole: bool = False) -> int:
-    """Change the features of a query, or with `whole` put one in their place; how many there are.
+async def update(
+    edits: Edits, layer: Layer, query: Query, new: New, *, whole: bool = False
+) -> list[str]:
+    """Change the features of a query, or with `whole` put one in their place; their ids.
 
     Raises BadInput for a shape that does not fit the layer.
     """
     relation, where, values = await related(_reading(edits, layer), query)
     moved = _placed(new.shape, layer) if new.shape is not None else {}
     properties, shape = _WHOLE if whole else _SOME, _MOVED if moved else ""
-    sql = f"update {relation.tables} set properties = {properties}{shape} where {where}"  # noqa: S608
+    sql = f"""
+    update {relation.tables} set properties = {properties}{shape} where {where}
+    returning f.feature_id
+    """  # noqa: S608
     bound = values | moved | _properties(new, whole=whole)
-    return (await edits.connection.execute(text(sql), bound)).rowcount
+    return [str(each) for each in (await edits.connection.execute(text(sql), bound)).scalars()]
 
 
 async def delete(edits: Edits, layer: Layer, query: Query) -> int:

@@ -4,6 +4,7 @@ So the one place that makes SQL of filters sees these too, with every value boun
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ from open311.errors import BadInput
 from open311.extents import Box
 
 Tree = dict[str, Any]
+
+ID = "@id"
+"""What `@gml:id` is called in a tree: no property has such a name."""
 
 _COMPARISONS = {
     "PropertyIsEqualTo": "=",
@@ -66,6 +70,7 @@ class Filter(Struct, frozen=True):
 class _Reader(Struct, frozen=True):
     """How the names and coordinates of a filter are understood."""
 
+    layer: str
     source: Source
     names: Mapping[str, str]
     """Properties by their XML names."""
@@ -76,7 +81,7 @@ class _Reader(Struct, frozen=True):
 def read(element: Any, layer: str, source: Source, system: System) -> Filter:
     """The filter of a `Filter` element. Raises OwsException with its place."""
     names = {xml: name for name, xml in xml_names(c.name for c in source.columns).items()}
-    reader = _Reader(source, names, system)
+    reader = _Reader(layer, source, names, system)
     parts = [each for each in element if isinstance(each.tag, str)]
     if parts and all(_kind(each) in _IDS for each in parts):
         return Filter(ids=tuple(_id(each, layer) for each in parts))
@@ -92,6 +97,8 @@ def read(element: Any, layer: str, source: Source, system: System) -> Filter:
 
 
 _IDS = ("ResourceId", "FeatureId", "GmlObjectId")
+_ALWAYS: Tree = {"op": "and", "args": [True]}
+_ZONED_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(?:Z|[+-]\d{2}:\d{2})")
 
 
 def _id(element: Any, layer: str) -> str:
@@ -102,8 +109,14 @@ def _id(element: Any, layer: str) -> str:
 
 
 def id_of(name: str, layer: str) -> str:
-    """The id of a feature without the name of its layer before."""
-    return name.removeprefix(f"{layer}.")
+    """The id of a feature without the name of its layer before. Raises OwsException."""
+    of, dot, own = name.partition(".")
+    if not dot:
+        return name
+    if of != layer:
+        told = f"{name[:80]!r} is no feature of {layer}."
+        raise OwsException("InvalidParameterValue", told, "RESOURCEID")
+    return own
 
 
 def _kind(element: Any) -> str:
@@ -137,9 +150,12 @@ def _condition(reader: _Reader, element: Any) -> Tree:
 
 def _property(reader: _Reader, element: Any) -> tuple[Tree, Column | None]:
     """A property, and its column; None of the shape."""
-    path = (element.text or "").strip().rpartition("/")[2]
+    # each has one value, so the first is all of them
+    path = (element.text or "").strip().rpartition("/")[2].removesuffix("[1]")
     name = local(path)
-    if name in (GEOMETRY, ""):
+    if path.startswith("@") and name.lstrip("@") == "id":
+        return {"property": ID}, reader.source.identifier
+    if name in (GEOMETRY, "") or _of_gml(element) == "boundedBy":
         return {"property": GEOMETRY}, None
     own = reader.names.get(name)
     column = reader.source.column(own) if own else None
@@ -148,6 +164,12 @@ def _property(reader: _Reader, element: Any) -> tuple[Tree, Column | None]:
         told = f"There is no property {name[:60]!r}; there are {known}."
         raise OwsException("InvalidParameterValue", told, "filter")
     return {"property": column.name}, column
+
+
+def _of_gml(element: Any) -> str:
+    """The property that all features of GML may have and these have not; empty for another."""
+    prefix, colon, name = (element.text or "").strip().rpartition("/")[2].partition(":")
+    return name if colon and element.nsmap.get(prefix) in gml_reading.GML else ""
 
 
 def _is_property(element: Any) -> bool:
@@ -167,7 +189,8 @@ def _literal(element: Any, column: Column | None) -> Any:
     if told == "boolean":
         return text.strip().lower() in ("true", "1")
     if told in ("date", "date-time"):
-        return {"timestamp": text.strip()}
+        day = _ZONED_DAY.fullmatch(text.strip())
+        return {"timestamp": day[1] if day else text.strip()}
     return text
 
 
@@ -177,8 +200,14 @@ def _compare(reader: _Reader, element: Any) -> Tree:
     if not _is_property(first):
         first, second = second, first
         operator = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(operator, operator)
+    if _of_gml(first) == "boundedBy":
+        told = "Boxes are neither more nor less than others."
+        raise OwsException("OperationProcessingFailed", told, "filter")
     named, column = _property(reader, first)
-    value = _literal(second, column)
+    is_id = named["property"] == ID
+    value = _literal(second, None if is_id else column)
+    if is_id:
+        value = str(value).removeprefix(f"{reader.layer}.")
     if element.get("matchCase") == "false" and isinstance(value, str):
         return {"op": operator, "args": [_casei(named), _casei(value)]}
     return {"op": operator, "args": [named, value]}
@@ -214,7 +243,10 @@ def _pattern(text: str, many: str, one: str, escape: str) -> str:
 
 
 def _is_null(reader: _Reader, element: Any) -> Tree:
-    return {"op": "isNull", "args": [_property(reader, *_children(element, 1))[0]]}
+    (named,) = _children(element, 1)
+    if _of_gml(named):
+        return _ALWAYS
+    return {"op": "isNull", "args": [_property(reader, named)[0]]}
 
 
 def _between(reader: _Reader, element: Any) -> Tree:
@@ -227,6 +259,7 @@ def _between(reader: _Reader, element: Any) -> Tree:
 
 
 def _box(reader: _Reader, element: Any) -> Box:
+    _check_shape(reader, element)
     return gml_reading.box(_last(element), reader.system)
 
 
@@ -234,6 +267,14 @@ def _bbox(reader: _Reader, element: Any) -> Tree:
     box = _box(reader, element)
     corners = [box.west, box.south, box.east, box.north]
     return {"op": "s_intersects", "args": [{"property": GEOMETRY}, {"bbox": corners}]}
+
+
+def _check_shape(reader: _Reader, element: Any) -> None:
+    """Refuse a comparison of places with what is no place. Raises OwsException."""
+    for named in element:
+        if isinstance(named.tag, str) and _is_property(named) and _property(reader, named)[1]:
+            told = f"{(named.text or '')[:60]!r} is no shape."
+            raise OwsException("InvalidParameterValue", told, "filter")
 
 
 def _last(element: Any) -> Any:
@@ -244,6 +285,7 @@ def _last(element: Any) -> Any:
 
 
 def _spatial(reader: _Reader, element: Any) -> Tree:
+    _check_shape(reader, element)
     try:
         shape, system = gml_reading.shape(_last(element), reader.system)
         placed = from_crs(np.array([shape], dtype=object), system.crs, in_xy=system.in_xy)[0]
@@ -261,9 +303,12 @@ def _temporal(reader: _Reader, element: Any) -> Tree:
         if len(texts) != 2:
             raise _wrong("A period with two ends is needed.", element)
         return {"op": "t_during", "args": [named, {"interval": texts}]}
-    if len(texts) != 1:
+    kind = _kind(element)
+    if len(texts) != 1 and (len(texts) != 2 or kind == "TEquals"):
         raise _wrong("A moment is needed.", element)
-    return {"op": _TEMPORAL[_kind(element)], "args": [named, {"timestamp": texts[0]}]}
+    # before a period is before it begins, and after it is after it ends
+    moment = texts[0] if kind == "Before" else texts[-1]
+    return {"op": _TEMPORAL[kind], "args": [named, {"timestamp": moment}]}
 
 
 _CONDITIONS: dict[str, Callable[[_Reader, Any], Tree]] = {

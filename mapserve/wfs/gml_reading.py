@@ -14,7 +14,7 @@ from mapserve.wfs.systems import System, find_system
 from open311.errors import BadInput
 from open311.extents import Box
 
-GML31, GML32 = "http://www.opengis.net/gml", "http://www.opengis.net/gml/3.2"
+GML = GML31, GML32 = "http://www.opengis.net/gml", "http://www.opengis.net/gml/3.2"
 _MOST_POINTS = 100_000
 
 

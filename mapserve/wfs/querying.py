@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, structs
 
 from mapserve import cql, filters, kvp
+from mapserve.cql import Property
 from mapserve.drawing import Layer
 from mapserve.features.crs import box_from
 from mapserve.features.reading import Query, count
@@ -95,7 +96,9 @@ def query_of(call: Call, wanted: Wanted, layer: Layer) -> Query:
             tree = cql.parse(wanted.cql, "cql2-text")
     joined = fes.join([found.tree, tree])
     with told_as("InvalidParameterValue", "filter"):
-        condition = cql.condition(joined, source.properties, zone, wanted.cql) if joined else None
+        own = Property(f"cast({source.identifier.sql} as text)", "text")
+        known = {**source.properties, fes.ID: own}
+        condition = cql.condition(joined, known, zone, wanted.cql) if joined else None
     limits = Fields(_limits(call)) if source.of_requests else Fields()
     with told_as("InvalidParameterValue", "filter"):
         selection = filters.read(limits, zone)

@@ -132,7 +132,7 @@ async def _get_file(call: Call, parts: Sequence[Part], chosen: Format) -> Answer
 
 
 async def _get_property_value(_: Request[Any, Any, Any], call: Call) -> Answer:
-    if not call.asked.value:
+    if call.asked.value is None:
         raise ows.missing("valueReference")
     (part,) = (await querying.find_parts(call))[:1]
     return await _streamed(answering.write_values(call, part), GML32_TYPE)

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from lxml.etree import QName
 from msgspec import Struct
 from shapely.geometry.base import BaseGeometry
 
@@ -14,6 +15,7 @@ from mapserve.drawing import Layer
 from mapserve.features.crs import from_crs
 from mapserve.features.reading import Query
 from mapserve.features.source import GEOMETRY, FieldType
+from mapserve.layers import find_features
 from mapserve.ows import OwsException, told_as
 from mapserve.wfs import editing, gml_reading, querying
 from mapserve.wfs.asking import Wanted
@@ -32,11 +34,11 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Summary(Struct):
-    """What a transaction did; inserted features by the handles of their actions."""
+    """What a transaction did; features, where they are told, by the handles of their actions."""
 
     inserted: list[tuple[str, str]] = []
     updated: int = 0
-    replaced: int = 0
+    replaced: list[tuple[str, str]] = []
     deleted: int = 0
 
 
@@ -55,8 +57,13 @@ async def run(call: Call) -> Summary:
         raise OwsException("OperationParsingFailed", "A transaction is sent as XML.", "request")
     actions = [each for each in call.asked.body if _is_action(each)]
     names = {_layer_of(feature) for each in actions for feature in _subjects(each)}
-    for name in sorted(names):
-        await querying.find_layer(call, name)
+    for action in actions:
+        # a feature of no known type is a wrong value, and a wrong name a wrong parameter
+        is_named = action.get("typeName") is not None
+        code = "InvalidParameterValue" if is_named else "InvalidValue"
+        with told_as(code, "typeName" if is_named else local(action.tag)):
+            for feature in _subjects(action):
+                await find_features(call.context, call.city, _layer_of(feature), call.account)
     summary = Summary()
     async with call.context.db.begin(call.city.jurisdiction_id) as connection:
         with told_as("InvalidParameterValue", "typeName"):
@@ -65,7 +72,7 @@ async def run(call: Call) -> Summary:
             with told_as("InvalidValue", action.get("handle") or local(action.tag)):
                 await _ACTIONS[local(action.tag)](call, edits, action, summary)
         told = {"inserted": len(summary.inserted), "deleted": summary.deleted}
-        told["updated"] = summary.updated + summary.replaced
+        told["updated"] = summary.updated + len(summary.replaced)
         with told_as("OperationProcessingFailed", "Transaction"):
             await editing.finish(edits, account.actor, told)
     return summary
@@ -110,10 +117,11 @@ async def _update(call: Call, edits: Edits, action: Any, summary: Summary) -> No
     values: dict[str, Any] = {}
     for each in action.iterfind("{*}Property"):
         name = each.findtext("{*}ValueReference") or each.findtext("{*}Name") or ""
-        values[local(name.rpartition("/")[2])] = each.find("{*}Value")
+        # each property has one value, which is the first
+        values[local(name.rpartition("/")[2]).removesuffix("[1]")] = each.find("{*}Value")
     new = _new(call, values, layer, system)
     query = _query(call, action, layer)
-    summary.updated += await editing.update(edits, layer, query, new)
+    summary.updated += len(await editing.update(edits, layer, query, new))
 
 
 async def _replace(call: Call, edits: Edits, action: Any, summary: Summary) -> None:
@@ -122,7 +130,8 @@ async def _replace(call: Call, edits: Edits, action: Any, summary: Summary) -> N
     new, query = _feature(call, feature, layer, _system(action)), _query(call, action, layer)
     if new.shape is None:
         raise BadInput(f"A feature of {layer.name} needs a shape.")
-    summary.replaced += await editing.update(edits, layer, query, new, whole=True)
+    for own in await editing.update(edits, layer, query, new, whole=True):
+        summary.replaced.append((action.get("handle") or "", feature_id(layer.name, own)))
 
 
 async def _delete(call: Call, edits: Edits, action: Any, summary: Summary) -> None:
@@ -154,10 +163,14 @@ def _system(action: Any) -> System:
 
 
 def _feature(call: Call, element: Any, layer: Layer, system: System) -> New:
-    values = {local(each.tag): each for each in _elements(element)}
-    told = {name: each for name, each in values.items() if name not in ("boundedBy", "name")}
+    """What a feature has; not what any in GML may have, such as a name, if its layer has not."""
     known = of_layer(layer).values()
-    return _new(call, {**told, **{n: e for n, e in values.items() if n in known}}, layer, system)
+    told = {
+        local(each.tag): each
+        for each in _elements(element)
+        if local(each.tag) in known or QName(each).namespace not in gml_reading.GML
+    }
+    return _new(call, told, layer, system)
 
 
 def _new(call: Call, elements: dict[str, Any], layer: Layer, system: System) -> New:

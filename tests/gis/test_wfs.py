@@ -23,6 +23,13 @@ async def test_capabilities_have_what_qgis_looks_for(cape_town: httpx.AsyncClien
     }
     assert constraints["ImplementsResultPaging"] == "TRUE"
     assert constraints["CountDefault"] == "10000"
+    said = {
+        each.get("name"): each.findtext("ows:DefaultValue", namespaces=SPACES)
+        for each in root.iterfind(".//{http://www.opengis.net/fes/2.0}Constraint")
+    }
+    assert (said["ImplementsQuery"], said["ImplementsTemporalFilter"]) == ("TRUE", "FALSE")
+    told = await refused(cape_town, "GetCapabilities", SERVICE="")
+    assert told == ("MissingParameterValue", "service")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +97,9 @@ async def test_links_lead_to_the_neighbouring_pages(cape_town: httpx.AsyncClient
 async def test_hits(cape_town: httpx.AsyncClient) -> None:
     root = await ask(cape_town, "GetFeature", TYPENAMES="o311:requests", RESULTTYPE="hits")
     assert (root.get("numberMatched"), root.get("numberReturned")) == ("7753", "0")
+    following = await cape_town.get("/wfs?" + root.get("next").partition("?")[2] + "&COUNT=2")
+    page = etree.fromstring(following.content)
+    assert (page.get("numberMatched"), page.get("numberReturned")) == ("7753", "2")
     old = await ask(
         cape_town, "GetFeature", TYPENAME="o311:requests", RESULTTYPE="hits", VERSION="1.1.0"
     )
@@ -135,6 +145,13 @@ async def test_features_by_id(cape_town: httpx.AsyncClient) -> None:
     assert await features(cape_town, RESOURCEID=",".join(names), TYPENAMES="") == some
     ids = "".join(f'<fes:ResourceId rid="{each}"/>' for each in names[:2])
     assert await features(cape_town, FILTER=fes(ids)) == some[:2]
+    of_two = {"RESOURCEID": f"{names[0]},wards.ward.19100001"}
+    both = await ask(cape_town, "GetFeature", **of_two)
+    assert (both.get("numberMatched"), both.get("numberReturned")) == ("2", "2")
+    wrong = ("InvalidParameterValue", "RESOURCEID")
+    assert await refused(cape_town, "GetFeature", TYPENAMES="wards", **of_two) == wrong
+    of_wards = fes('<fes:ResourceId rid="wards.ward.19100001"/>')
+    assert await refused(cape_town, "GetFeature", TYPENAMES="requests", FILTER=of_wards) == wrong
     stored = {"STOREDQUERY_ID": "urn:ogc:def:query:OGC-WFS::GetFeatureById"}
     alone = await ask(cape_town, "GetFeature", **stored, ID=names[0])
     assert alone.tag == "{urn:open311:layers}requests"
@@ -167,6 +184,9 @@ async def test_values_of_a_property(cape_town: httpx.AsyncClient) -> None:
     assert await refused(cape_town, "GetPropertyValue", TYPENAMES="o311:wards") == (
         "MissingParameterValue", "valuereference",
     )  # fmt: skip
+    named = "SERVICE=WFS&VERSION=2.0.0&REQUEST=GetPropertyValue&TYPENAMES=wards&VALUEREFERENCE="
+    empty = await cape_town.get(f"/wfs?{named}")
+    assert b'exceptionCode="InvalidParameterValue" locator="valueReference"' in empty.content
 
 
 async def test_geojson(cape_town: httpx.AsyncClient) -> None:

@@ -114,8 +114,19 @@ async def test_all_actions_at_once(desk: Desk) -> None:
 async def test_a_feature_is_replaced(desk: Desk) -> None:
     whole = f"<o311:clinics><o311:geometry>{THERE}</o311:geometry><o311:name>New</o311:name>"
     answer = await transact(desk, f"<Replace>{whole}</o311:clinics>{SECOND}</Replace>")
-    assert etree.fromstring(answer.content).findtext(".//{*}totalReplaced") == "1", answer.text
+    root = etree.fromstring(answer.content)
+    assert root.findtext(".//{*}totalReplaced") == "1", answer.text
+    (replaced,) = root.findall("{*}ReplaceResults/{*}Feature/{*}ResourceId")
+    assert replaced.get("rid") == "clinics.2"
     assert await beds(desk) == {"Clinic 0": 0, "New": None, "Clinic 2": 20}
+
+
+async def test_what_any_feature_of_gml_may_have_is_left_out(desk: Desk) -> None:
+    any_may = "<gml:description>x</gml:description><gml:identifier>y</gml:identifier>"
+    told = insertion("New", 1).replace("<o311:name>", f"{any_may}<gml:name>z</gml:name><o311:name>")
+    assert (await transact(desk, told)).status_code == 200
+    assert (await transact(desk, change("beds[1]", "<Value>5</Value>"))).status_code == 200
+    assert await beds(desk) == {"Clinic 0": 0, "Clinic 1": 5, "Clinic 2": 20, "New": 1}
 
 
 async def test_a_value_is_taken_away(desk: Desk) -> None:
@@ -138,7 +149,11 @@ async def test_a_value_is_taken_away(desk: Desk) -> None:
             "InvalidValue",
         ),
         (insertion("x", 1).replace("o311:clinics", "o311:wards"), "InvalidParameterValue"),
-        (insertion("x", 1).replace("o311:clinics", "o311:none"), "InvalidParameterValue"),
+        (insertion("x", 1).replace("o311:clinics", "o311:none"), "InvalidValue"),
+        (
+            change("beds", "<Value>1</Value>").replace("o311:clinics", "o311:none"),
+            "InvalidParameterValue",
+        ),
         ('<Delete typeName="clinics"/>', "MissingParameterValue"),
         ("<Drop/>", "OperationNotSupported"),
     ],
