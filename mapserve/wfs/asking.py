@@ -97,7 +97,7 @@ def version_of(parameters: Parameters, operation: str) -> str:
         found = next((each for each in wanted if each in VERSIONS), None)
         if found is None and accepted:
             told = f"There are the versions {', '.join(VERSIONS)}."
-            raise OwsException("VersionNegotiationFailed", told, "AcceptVersions")
+            raise OwsException("VersionNegotiationFailed", told)
         # without a list of versions the nearest one is negotiated
         return found or (OLD if wanted[0] < OLD else NEW)
     version = parameters.text("VERSION", NEW)

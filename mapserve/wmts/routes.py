@@ -171,7 +171,7 @@ async def _get_capabilities(call: Call) -> Response[bytes]:
     accepted = call.parameters.many("ACCEPTVERSIONS")
     if accepted and _VERSION not in accepted:
         told = "There is the version 1.0.0."
-        raise OwsException("VersionNegotiationFailed", told, "AcceptVersions")
+        raise OwsException("VersionNegotiationFailed", told)
     scene = await call.atlas.scene(call.city, LIGHT)
     shown = []
     for layer in await list_features(call.context, call.city, call.account):

@@ -116,6 +116,12 @@ def _missing(name: str) -> tuple[str, str]:
     return "MissingParameterValue", name
 
 
+async def test_no_version_in_common(cape_town: httpx.AsyncClient) -> None:
+    query = {"SERVICE": "WMTS", "REQUEST": "GetCapabilities", "ACCEPTVERSIONS": "1.1.0,1.2.0"}
+    told = await refused(cape_town, "/wmts", **query)
+    assert told == (400, "VersionNegotiationFailed", None)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
