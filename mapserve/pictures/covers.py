@@ -38,7 +38,8 @@ async def read(
 ) -> Cover:
     """The features of a query, by the named properties; of labels, a point in each instead.
 
-    The database groups them, so that it sends a look once and its shapes in one piece.
+    The database groups them, so that it sends a look once and its shapes in one piece. Their
+    order is that of painting: it is told, so that a picture is the same whenever it is asked for.
     """
     most = reading.settings.max_picture_features
     found = await _grouped(reading, query, names, degrees_a_pixel, labels, "")
@@ -80,7 +81,7 @@ async def _grouped(
         where {where} {order} limit :most
     ) found
     where shape is not null
-    {f"group by {told[2:]}" if known else "having count(*) > 0"}
+    {f"group by {told[2:]} order by {told[2:]}" if known else "having count(*) > 0"}
     """  # noqa: S608
     return list((await reading.connection.execute(text(sql), values | {"most": most})).all())
 

@@ -90,7 +90,7 @@ def type_of(reader: Reader, expression: Expression) -> FieldType | None:
 
 
 _TYPES: dict[Any, FieldType] = {
-    **dict.fromkeys(("+", "-", "*", "/", "min", "max", "to-number"), "number"),
+    **dict.fromkeys(("+", "-", "*", "/", "min", "max", "length", "to-number"), "number"),
     **dict.fromkeys(("concat", "upcase", "downcase", "to-string", "geometry-type"), "string"),
     **dict.fromkeys(("in", "!"), "boolean"),
 }
@@ -358,6 +358,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[[Reader, Sequence[Any], str], Expressio
     "strconcat": (2, _call("concat", "string")),
     "strtolowercase": (1, _call("downcase", "string")),
     "strtouppercase": (1, _call("upcase", "string")),
+    "strlength": (1, _call("length", "string")),
     "if_then_else": (3, _if_then_else),
     "in": (2, _in),
     "isnull": (1, lambda reader, arguments, _: is_null(reader, arguments[0])),

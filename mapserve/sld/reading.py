@@ -14,6 +14,7 @@ from msgspec import Struct
 from mapserve.drawing import Layer
 from mapserve.features import hexagons
 from mapserve.features.source import Column
+from mapserve.rules import NAME, TITLE
 from mapserve.sld import symbolizers
 from mapserve.sld.elements import check_names, child, children, every, kind, text, wrong
 from mapserve.sld.expressions import Reader, number
@@ -21,9 +22,6 @@ from mapserve.sld.filters import filter_of
 from mapserve.sld.scales import zoom_of
 from mapserve.sld.symbolizers import StyleLayer
 from mapserve.wfs.names import xml_names
-
-RULE, TITLE = "open311:rule", "open311:title"
-"""What layers of a style say, in their metadata, of the rule that they were."""
 
 _VERSIONS = ("1.0", "1.1")
 _DEEPEST = 60
@@ -256,7 +254,7 @@ def _layers_of(reader: Reader, rule: _Rule, layer: Layer) -> list[StyleLayer]:
     common |= {"minzoom": rule.low} if rule.low else {}
     common |= {} if rule.high == _ALWAYS else {"maxzoom": rule.high}
     name, title = _words(rule.element)
-    common |= {"metadata": {RULE: name, TITLE: title or name}} if name or title else {}
+    common |= {"metadata": {NAME: name, TITLE: title or name}} if name or title else {}
     shape = "Geometry" if _is_mixed(layer) else _KINDS.get(layer.source.geometry_type, "Geometry")
     made = []
     for each in children(rule.element):

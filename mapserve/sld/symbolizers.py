@@ -336,13 +336,16 @@ def _anchor(across: float, up: float) -> str:
     return "-".join(part for part in (vertical[1], horizontal[0]) if part) or "center"
 
 
-_AREA = ["==", ["geometry-type"], "Polygon"]
-_NO_POINT = ["!=", ["geometry-type"], "Point"]
-_DOT = ["==", ["geometry-type"], "Point"]
+SHAPES: dict[str, Expression] = {
+    "circle": ["==", ["geometry-type"], "Point"],
+    "line": ["!=", ["geometry-type"], "Point"],
+    "fill": ["==", ["geometry-type"], "Polygon"],
+}
+"""The shapes that each type of layers draws, where a layer has several."""
 _SYMBOLIZERS: dict[str, tuple[Callable[[Reader, Any], list[StyleLayer]], tuple[str, ...], Any]] = {
-    "PointSymbolizer": (_point, ("Point",), _DOT),
-    "LineSymbolizer": (_line, ("LineString", "Polygon"), _NO_POINT),
-    "PolygonSymbolizer": (_polygon, ("Polygon",), _AREA),
+    "PointSymbolizer": (_point, ("Point",), SHAPES["circle"]),
+    "LineSymbolizer": (_line, ("LineString", "Polygon"), SHAPES["line"]),
+    "PolygonSymbolizer": (_polygon, ("Polygon",), SHAPES["fill"]),
     "TextSymbolizer": (_text, ("Point", "LineString", "Polygon"), None),
 }
 """How each is made into layers, the shapes that it draws, and the filter of those among others."""

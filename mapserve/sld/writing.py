@@ -1,24 +1,23 @@
-"""Styles as SLD 1.0 (OGC 02-070), for GIS that read it, from the classes of all other looks."""
+"""Styles as SLD 1.0 (OGC 02-070), for GIS that read it."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from lxml import etree
-from lxml.builder import ElementMaker
 
 from mapserve import classes
 from mapserve.classes import LINE, POINT, Class
 from mapserve.drawing import Layer
+from mapserve.pictures.looks import StyleLayer
+from mapserve.rules import Rule, joined, rules_of, words
+from mapserve.sld.drawing import symbolizer
+from mapserve.sld.scales import MOST_ZOOM, denominator_of
+from mapserve.sld.symbolizers import SHAPES
+from mapserve.sld.telling import OGC, SLD, Told, condition
 from mapserve.styles import Scene
 
 MEDIA_TYPE = "application/vnd.ogc.sld+xml"
-_SPACES = {
-    None: "http://www.opengis.net/sld",
-    "ogc": "http://www.opengis.net/ogc",
-    "xlink": "http://www.w3.org/1999/xlink",
-}
-_SLD = ElementMaker(namespace=_SPACES[None], nsmap=_SPACES)
-_OGC = ElementMaker(namespace=_SPACES["ogc"], nsmap=_SPACES)
+_TRUNCATED = "_truncated"
 _OPERATORS = {
     "=": "PropertyIsEqualTo",
     ">=": "PropertyIsGreaterThanOrEqualTo",
@@ -28,56 +27,117 @@ _OPERATORS = {
 
 def describe(scene: Scene, layers: Sequence[Layer]) -> bytes:
     """Some layers, from below to above, each with its style; features are those of WFS."""
-    document = _SLD.StyledLayerDescriptor(
-        *(_layer(scene, layer) for layer in layers), version="1.0.0"
+    return _document(
+        [
+            SLD.NamedLayer(
+                SLD.Name(layer.name),
+                _style(
+                    scene.theme.name,
+                    layer.title,
+                    [[_rule_of_class(each) for each in classes.of_features(scene, layer)]]
+                    if layer.looks is None
+                    else _rules_of_looks(layer.looks),
+                ),
+            )
+            for layer in layers
+        ]
     )
+
+
+def describe_pictures(
+    layers: Sequence[tuple[Layer, Sequence[tuple[str, Sequence[StyleLayer]]]]],
+) -> bytes:
+    """Some layers as pictures draw them, each with its styles by name; the first is the default.
+
+    Raises BadInput for a style that SLD has no words for.
+    """
+    return _document(
+        [
+            SLD.NamedLayer(
+                SLD.Name(layer.name),
+                *(
+                    _style(name, layer.title, _rules_of_looks(looks), is_default=number == 0)
+                    for number, (name, looks) in enumerate(styles)
+                ),
+            )
+            for layer, styles in layers
+        ]
+    )
+
+
+def _document(layers: Sequence[Told]) -> bytes:
+    document = SLD.StyledLayerDescriptor(*layers, version="1.0.0")
     written: bytes = etree.tostring(
         document, encoding="UTF-8", xml_declaration=True, pretty_print=True
     )
     return written
 
 
-def _layer(scene: Scene, layer: Layer) -> Any:
-    rules = [_rule(each) for each in classes.of_features(scene, layer)]
-    return _SLD.NamedLayer(
-        _SLD.Name(layer.name),
-        _SLD.UserStyle(
-            _SLD.Name(scene.theme.name),
-            _SLD.Title(layer.title),
-            _SLD.FeatureTypeStyle(*rules),
-        ),
-    )
+def _style(
+    name: str, title: str, rules: Sequence[Sequence[Told]], *, is_default: bool = False
+) -> Told:
+    default = [SLD.IsDefault("1")] if is_default else []
+    # rules of one are drawn feature by feature: each layer of the style lies above the last
+    types = [SLD.FeatureTypeStyle(*each) for each in rules if each]
+    return SLD.UserStyle(SLD.Name(name), SLD.Title(title), *default, *types)
 
 
-def _rule(each: Class) -> Any:
-    parts = [_SLD.Name(each.label), _SLD.Title(each.label)]
+def _rules_of_looks(looks: Sequence[StyleLayer]) -> list[list[Told]]:
+    """The rules of each layer of a style."""
+    return [
+        [told for rule in rules_of(look) for told in _rule(rule)]
+        for look in looks
+        # it tells how many features a tile has left out, and pictures leave none out
+        if not str(look["source-layer"]).endswith(_TRUNCATED)
+    ]
+
+
+def _rule(rule: Rule) -> list[Told]:
+    drawn = symbolizer(rule)
+    if drawn is None:
+        return []
+    kind = rule.look["type"]
+    conditions = [each for each in joined(rule.conditions) if each != SHAPES.get(kind)]
+    title = rule.title or words(conditions)
+    parts = [SLD.Name(rule.name or title), SLD.Title(title)] if title else []
+    if conditions:
+        parts.append(OGC.Filter(condition(["all", *conditions])))
+    if rule.high < MOST_ZOOM:
+        parts.append(SLD.MinScaleDenominator(repr(denominator_of(rule.high))))
+    if rule.low > 0:
+        parts.append(SLD.MaxScaleDenominator(repr(denominator_of(rule.low))))
+    return [SLD.Rule(*parts, drawn)]
+
+
+def _rule_of_class(each: Class) -> Any:
+    parts = [SLD.Name(each.label), SLD.Title(each.label)]
     comparisons = [
-        _OGC(_OPERATORS[sign], _OGC.PropertyName(name), _OGC.Literal(str(value)))
+        OGC(_OPERATORS[sign], OGC.PropertyName(name), OGC.Literal(str(value)))
         for name, sign, value in each.conditions
     ]
     if comparisons:
-        joined = comparisons if len(comparisons) == 1 else [_OGC.And(*comparisons)]
-        parts.append(_OGC.Filter(*joined))
-    return _SLD.Rule(*parts, _symbolizer(each))
+        joined = comparisons if len(comparisons) == 1 else [OGC.And(*comparisons)]
+        parts.append(OGC.Filter(*joined))
+    return SLD.Rule(*parts, _symbolizer_of(each))
 
 
-def _symbolizer(each: Class) -> Any:
+def _symbolizer_of(each: Class) -> Any:
     fill, stroke = _fill(each), _stroke(each)
     if each.symbol == LINE:
-        return _SLD.LineSymbolizer(stroke)
+        return SLD.LineSymbolizer(stroke)
     if each.symbol == POINT:
-        mark = _SLD.Mark(_SLD.WellKnownName("circle"), *fill, stroke)
-        return _SLD.PointSymbolizer(_SLD.Graphic(mark, _SLD.Size(f"{each.size:g}")))
-    return _SLD.PolygonSymbolizer(*fill, stroke)
+        mark = SLD.Mark(SLD.WellKnownName("circle"), *fill, stroke)
+        return SLD.PointSymbolizer(SLD.Graphic(mark, SLD.Size(f"{each.size:g}")))
+    return SLD.PolygonSymbolizer(*fill, stroke)
 
 
 def _fill(each: Class) -> list[Any]:
     if each.fill is None:
         return []
     told = {"fill": each.fill, "fill-opacity": f"{each.fill_opacity:g}"}
-    return [_SLD.Fill(*(_SLD.CssParameter(value, name=name) for name, value in told.items()))]
+    return [SLD.Fill(*(SLD.CssParameter(value, name=name) for name, value in told.items()))]
 
 
 def _stroke(each: Class) -> Any:
     told = {"stroke": each.edge, "stroke-width": f"{each.edge_width:g}"}
-    return _SLD.Stroke(*(_SLD.CssParameter(value, name=name) for name, value in told.items()))
+    return SLD.Stroke(*(SLD.CssParameter(value, name=name) for name, value in told.items()))

@@ -21,7 +21,8 @@ from mapserve.kvp import Parameters
 from mapserve.layers import find_features, list_features, opened
 from mapserve.pictures.encoding import encode
 from mapserve.pictures.picture import Part, blank, draw, drawn_from, looks_of
-from mapserve.themes import LIGHT
+from mapserve.sld import writing
+from mapserve.themes import LIGHT, THEMES
 from mapserve.waiting import while_waited_for
 from mapserve.wms import asking, capabilities, feature_info, posting, styling
 from mapserve.wms.asking import NEW, Picture
@@ -92,7 +93,7 @@ def _operation(parameters: Parameters) -> Operation:
         raise ServiceException("MissingParameterValue", "REQUEST is missing.", "request")
     operation = _OPERATIONS.get(name.lower())
     if operation is None:
-        told = f"There is no {name[:40]!r}; there are GetCapabilities, GetMap, GetFeatureInfo."
+        told = f"There is no {name[:40]!r}; there are {', '.join(_NAMES)}."
         raise ServiceException("OperationNotSupported", told, "request")
     return operation
 
@@ -227,6 +228,20 @@ async def _describe_layer(call: Call) -> Response[bytes]:
     return answer(call.request, told, _XML)
 
 
+async def _get_styles(call: Call) -> Response[bytes]:
+    """The looks of layers as SLD, those of each theme; what is drawn by them is the same."""
+    layers = await _find(call, call.parameters.many("LAYERS"))
+    scenes = [await call.atlas.scene(call.city, theme) for theme in THEMES.values()]
+    told = []
+    for layer in layers:
+        looks = [(scene.theme.name, looks_of(scene, layer)) for scene in scenes]
+        # a style of its own is the same in all themes
+        told.append((layer, looks if layer.looks is None else [("default", looks[0][1])]))
+    with told_as("StyleNotDefined", "layers"):
+        body = writing.describe_pictures(told)
+    return answer(call.request, body, writing.MEDIA_TYPE)
+
+
 _OPERATIONS: dict[str, Operation] = {
     "getcapabilities": _get_capabilities,
     "capabilities": _get_capabilities,
@@ -236,6 +251,7 @@ _OPERATIONS: dict[str, Operation] = {
     "feature_info": _get_feature_info,
     "getlegendgraphic": _get_legend,
     "describelayer": _describe_layer,
+    "getstyles": _get_styles,
 }
 
 
@@ -246,6 +262,9 @@ def _answer(call: Call, body: bytes, media_type: str) -> Response[bytes]:
     if call.notes:
         headers[_NOTES] = quote(" ".join(call.notes), safe=_PLAIN)[:_MOST_NOTES]
     return answer(call.request, body, media_type, headers)
+
+
+_NAMES = ("GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles")
 
 
 def _tell(version: str, problem: Problem) -> Response[bytes]:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mapserve import xml_reading
 from mapserve.pictures.expressions import Scope, evaluate
+from mapserve.rules import NAME, TITLE
 from mapserve.sld import reading
 from open311.errors import BadInput
 from tests.unit.sld_documents import (
@@ -133,9 +134,9 @@ def test_what_is_drawn_in_another_way_is_said() -> None:
 def test_titles_are_kept_for_legends() -> None:
     titled = "<Name>big</Name><Title>Large clinics</Title>"
     (layer,) = read_rule(titled + CIRCLE)
-    assert layer["metadata"] == {reading.RULE: "big", reading.TITLE: "Large clinics"}
+    assert layer["metadata"] == {NAME: "big", TITLE: "Large clinics"}
     described = "<se:Name>big</se:Name><se:Description><se:Title>Large</se:Title></se:Description>"
-    assert read_rule(described + CIRCLE)[0]["metadata"][reading.TITLE] == "Large"
+    assert read_rule(described + CIRCLE)[0]["metadata"][TITLE] == "Large"
 
 
 def test_of_several_styles_the_default_one() -> None:
