@@ -1,30 +1,56 @@
-"""Styles that analysts send for their layers: checked, and bound to the layer they are of."""
+"""Styles that analysts send for their layers: checked, and bound to the layer they are of.
+
+As MapLibre styles, or as SLD: what is kept of that are the layers of a MapLibre style.
+"""
 
 import re
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import msgspec
+
+from mapserve import xml_reading
+from mapserve.drawing import Layer
 from mapserve.glyphs import FONT
 from mapserve.pictures import expressions
 from mapserve.pictures.expressions import Scope
 from mapserve.pictures.painting import TYPES
+from mapserve.rules import NAME, TITLE
+from mapserve.sld import reading
+from mapserve.sld.reading import Read
 from open311.errors import BadInput
+from open311.settings import Settings
 
-_MOST_LAYERS = 50
+_BYTE_ORDER = b"\xef\xbb\xbf"
+_LONGEST_TITLE = 200
 _ZOOMS = (0.0, 12.0, 24.0)
 _NUMBERS = ("-width", "-radius", "-opacity", "-size")
 _PROPERTY = re.compile(r"[a-z][a-z-]{1,40}")
 _KNOWN = ("id", "type", "source", "source-layer", "paint", "layout", "filter", "minzoom", "maxzoom")
 
 
-def read(document: Any, name: str) -> list[dict[str, Any]]:
+def read_file(body: bytes, layer: Layer, zone: ZoneInfo, settings: Settings) -> Read:
+    """The style for a layer in a file, of SLD or of MapLibre. Raises BadInput and TooLarge."""
+    if not body.lstrip(_BYTE_ORDER + b" \t\r\n").startswith(b"<"):
+        try:
+            document = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadInput(f"This is neither SLD nor a MapLibre style: {error}.") from None
+        return Read(read(document, layer.name, settings.max_style_layers), [])
+    root = xml_reading.parse(body, settings.max_sld_bytes)
+    found = reading.read(root, layer, zone)
+    return Read(read(found.layers, layer.name, settings.max_style_layers), found.notes)
+
+
+def read(document: Any, name: str, most_layers: int) -> list[dict[str, Any]]:
     """The layers of a MapLibre style, or a list of such, for the layer of a name.
 
     Whatever sources they were of, they are then of this. Raises BadInput that says where.
     """
     layers = document.get("layers") if isinstance(document, Mapping) else document
-    if not isinstance(layers, list) or not 0 < len(layers) <= _MOST_LAYERS:
-        raise BadInput(f"A style has a list `layers` of 1 to {_MOST_LAYERS} layers.")
+    if not isinstance(layers, list) or not 0 < len(layers) <= most_layers:
+        raise BadInput(f"A style has a list `layers` of 1 to {most_layers} layers.")
     kept = [_layer(each, name, number) for number, each in enumerate(layers)]
     if not any(each is not None for each in kept):
         raise BadInput("A style draws something beside a background.")
@@ -45,6 +71,11 @@ def _layer(layer: Any, name: str, number: int) -> dict[str, Any] | None:
             raise BadInput(f"{place}: {str(key)[:40]!r} is not understood here.")
     _check_parts(layer, place)
     kept = {key: layer[key] for key in _KNOWN if key in layer}
+    told = layer.get("metadata")
+    if isinstance(told, dict) and (
+        titles := {key: told[key] for key in (NAME, TITLE) if key in told}
+    ):
+        kept["metadata"] = {key: str(each)[:_LONGEST_TITLE] for key, each in titles.items()}
     if "text-field" in kept.get("layout", {}):
         # it is the one that is served here
         kept["layout"] = {**kept["layout"], "text-font": [FONT]}

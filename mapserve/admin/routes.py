@@ -11,11 +11,12 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
 from mapserve import datasets
-from mapserve.admin import changes, documents, looks, uploads
+from mapserve.admin import changes, documents, looks, restyling, uploads
 from mapserve.admin.changes import Changes
 from mapserve.admin.names import check_name
 from mapserve.answers import answer
 from mapserve.ogcapi import problems
+from mapserve.sld.reading import notes_header
 from open311 import accounts, jurisdictions
 from open311.accounts import Account, Role
 from open311.context import Context
@@ -82,14 +83,16 @@ async def get_layer(
     return await _tell_layer(context, city, name)
 
 
-async def _tell_layer(context: Context, city: Jurisdiction, name: str) -> Response[bytes]:
+async def _tell_layer(
+    context: Context, city: Jurisdiction, name: str, headers: dict[str, str] | None = None
+) -> Response[bytes]:
     async with context.db.begin(city.jurisdiction_id) as connection:
         found = None
         if "\0" not in name:
             found = await datasets.find(connection, city.jurisdiction_id, name)
     if found is None:
         raise NotFound(f"{city.name} has published no layer {name[:60]!r}.")
-    return _told(documents.layer(found, _root(context, city)))
+    return _told(documents.layer(found, _root(context, city)), headers=headers)
 
 
 @put("/maps/{jurisdiction_id:str}/admin/layers/{name:str}", request_max_body_size=None)
@@ -142,13 +145,13 @@ async def patch_layer(
     context: NamedDependency[Context],
 ) -> Response[bytes]:
     """Change what is told of a layer, whom it is for, or its style."""
-    change = await _read_changes(request, name)
+    change = await _read_changes(request, name, context.settings.max_style_layers)
     check_name(name)
     await changes.change(context.db, city.jurisdiction_id, name, change, analyst.actor)
     return await _tell_layer(context, city, name)
 
 
-async def _read_changes(request: Asked, name: str) -> Changes:
+async def _read_changes(request: Asked, name: str, most_layers: int) -> Changes:
     if int(request.headers.get("content-length") or 0) > _MOST_JSON:
         raise TooLarge(f"The body has at most {_MOST_JSON} bytes.")
     try:
@@ -156,8 +159,24 @@ async def _read_changes(request: Asked, name: str) -> Changes:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"The body is no JSON of a layer: {error}.") from None
     if isinstance(change.style, dict | list):
-        return msgspec.structs.replace(change, style=looks.read(change.style, name))
+        return msgspec.structs.replace(change, style=looks.read(change.style, name, most_layers))
     return change
+
+
+@put("/maps/{jurisdiction_id:str}/admin/layers/{name:str}/style")
+async def put_style(
+    request: Asked,
+    name: FromPath[str],
+    city: NamedDependency[Jurisdiction],
+    analyst: NamedDependency[Account],
+    context: NamedDependency[Context],
+) -> Response[bytes]:
+    """Draw a layer in the style of the body: SLD, or a MapLibre style."""
+    check_name(name)
+    notes = await restyling.restyle(
+        context.db, context.settings, city, name, await request.body(), analyst.actor
+    )
+    return await _tell_layer(context, city, name, notes_header(notes))
 
 
 @delete("/maps/{jurisdiction_id:str}/admin/layers/{name:str}", status_code=204)
@@ -212,6 +231,7 @@ routes = [
         "/",
         route_handlers=[
             *(get_api, list_layers, get_layer, put_layer, post_layer, patch_layer, delete_layer),
+            put_style,
             *(list_uploads, get_upload),
         ],
         dependencies={"city": Provide(find_city), "analyst": Provide(find_analyst)},

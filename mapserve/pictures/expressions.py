@@ -66,7 +66,7 @@ def tried(expression: Any, scope: Scope) -> Any:
     """The value of an expression; None too where the values of a feature do not fit it."""
     try:
         return evaluate(expression, scope)
-    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except (ArithmeticError, IndexError, KeyError, TypeError, ValueError):
         return None
 
 
@@ -162,8 +162,21 @@ def _number(arguments: Sequence[Any], scope: Scope) -> float | None:
 
 
 def _slice(arguments: Sequence[Any], scope: Scope) -> Any:
-    given, *bounds = (evaluate(each, scope) for each in arguments)
-    return given[slice(*map(int, bounds), *([None] * (2 - len(bounds))))]
+    given, start, *end = (evaluate(each, scope) for each in arguments)
+    return given[slice(start, *end or [None])] if isinstance(given, str | list) else None
+
+
+def _length(arguments: Sequence[Any], scope: Scope) -> int | None:
+    given = evaluate(arguments[0], scope)
+    return len(given) if isinstance(given, str | list) else None
+
+
+def _cased(change: Callable[[str], str]) -> Callable[[Sequence[Any], Scope], str | None]:
+    def changed(arguments: Sequence[Any], scope: Scope) -> str | None:
+        given = evaluate(arguments[0], scope)
+        return change(given) if isinstance(given, str) else None
+
+    return changed
 
 
 OPERATORS: dict[str, Callable[[Sequence[Any], Scope], Any]] = {
@@ -178,9 +191,9 @@ OPERATORS: dict[str, Callable[[Sequence[Any], Scope], Any]] = {
     "to-string": _text,
     "to-number": _number,
     "literal": lambda arguments, _scope: arguments[0],
-    "upcase": lambda arguments, scope: evaluate(arguments[0], scope).upper(),
-    "downcase": lambda arguments, scope: evaluate(arguments[0], scope).lower(),
-    "length": lambda arguments, scope: len(evaluate(arguments[0], scope)),
+    "upcase": _cased(str.upper),
+    "downcase": _cased(str.lower),
+    "length": _length,
     "slice": _slice,
     "zoom": lambda _arguments, scope: scope.zoom,
     "geometry-type": lambda _arguments, scope: scope.shape,

@@ -6,6 +6,7 @@ They become the declared subset of that language that pictures, tiles and legend
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from lxml import etree
@@ -25,6 +26,8 @@ from mapserve.wfs.names import xml_names
 
 _VERSIONS = ("1.0", "1.1")
 _DEEPEST = 60
+_MOST_NOTES = 2000
+_PLAIN = " ,;:.!?'()/=<>[]{}#&+-_"
 _KINDS = {
     "Point": "Point",
     "MultiPoint": "Point",
@@ -62,6 +65,12 @@ class Read(Struct, frozen=True):
 
     layers: list[StyleLayer]
     notes: list[str]
+
+
+def notes_header(notes: Sequence[str]) -> dict[str, str]:
+    """What is drawn in another way, as a header: of letters that headers may have."""
+    told = quote(" ".join(notes), safe=_PLAIN)[:_MOST_NOTES]
+    return {"X-Style-Notes": told} if told else {}
 
 
 class _Rule(Struct, frozen=True):

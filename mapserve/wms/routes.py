@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from litestar import HttpMethod, Request, Response, route
@@ -22,6 +21,7 @@ from mapserve.layers import find_features, list_features, opened
 from mapserve.pictures.encoding import encode
 from mapserve.pictures.picture import Part, blank, draw, drawn_from, looks_of
 from mapserve.sld import writing
+from mapserve.sld.reading import notes_header
 from mapserve.themes import LIGHT, THEMES
 from mapserve.waiting import while_waited_for
 from mapserve.wms import asking, capabilities, feature_info, posting, styling
@@ -38,8 +38,6 @@ from open311.jurisdictions import Jurisdiction
 _METHODS = [HttpMethod.GET, HttpMethod.HEAD, HttpMethod.POST]
 _MOST_FOUND = 100
 _XML = "text/xml"
-_NOTES, _MOST_NOTES = "X-Style-Notes", 2000
-_PLAIN = " ,;:.!?'()/=<>[]{}#&+-_"
 _OLD_XML = "application/vnd.ogc.se_xml"
 
 
@@ -259,8 +257,7 @@ def _answer(call: Call, body: bytes, media_type: str) -> Response[bytes]:
     """What may be kept unless it was posted, with what was drawn in another way than asked for."""
     posted = call.request.method == HttpMethod.POST
     headers = {"Cache-Control": "no-store"} if posted else {}
-    if call.notes:
-        headers[_NOTES] = quote(" ".join(call.notes), safe=_PLAIN)[:_MOST_NOTES]
+    headers |= notes_header(call.notes)
     return answer(call.request, body, media_type, headers)
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import click
 
@@ -15,10 +15,11 @@ from ingest.history import analyze
 from ingest.layer_files import Source
 from ingest.layer_relations import copied
 from mapserve import datasets as layers
-from mapserve.admin import changes
+from mapserve.admin import changes, restyling
 from mapserve.admin.changes import Changes
 from mapserve.admin.names import check_name
 from mapserve.datasets import Dataset
+from open311 import jurisdictions
 from open311.commands.installation import ACTOR, Installation, of_jurisdiction, work_in
 from open311.db import Database
 from open311.errors import BadInput
@@ -140,6 +141,31 @@ def set_access(installation: Installation, named: str, name: str, access: Access
         await changes.change(db, jurisdiction_id, name, Changes(access=access), ACTOR)
 
     work_in(installation, named, work)
+
+
+@layer.command("style")
+@_NAME
+@click.argument("file", type=click.File("rb"), required=False)
+@of_jurisdiction
+@click.option("--plain", is_flag=True, help="Go back to the look that all layers get.")
+@click.pass_obj
+def set_style(
+    installation: Installation, named: str, name: str, file: BinaryIO | None, plain: bool
+) -> None:
+    """Draw it in the style of a file: SLD, or a MapLibre style."""
+    if plain == (file is not None):
+        raise click.UsageError("Name a file, or say --plain.")
+    body = None if file is None else file.read()
+
+    async def work(settings: Settings, db: Database, jurisdiction_id: str) -> list[str]:
+        if body is None:
+            await changes.change(db, jurisdiction_id, name, Changes(style=None), ACTOR)
+            return []
+        city = await jurisdictions.find(db, jurisdiction_id)
+        return await restyling.restyle(db, settings, city, name, body, ACTOR)
+
+    for note in work_in(installation, named, work):
+        click.echo(note, err=True)
 
 
 @layer.command("remove")

@@ -36,6 +36,13 @@ SCOPE = Scope(11.5, {"status": "open", "count": 7, "name": "Ward 3"}, "Polygon")
         (["to-number", ["literal", "x"], "4"], 4.0),
         (["/", ["*", ["get", "count"], 2], 7], 2.0),
         (["-", 5], -5),
+        (["upcase", ["get", "status"]], "OPEN"),
+        (["downcase", ["get", "nothing"]], None),
+        (["length", ["get", "status"]], 4),
+        (["length", ["get", "count"]], None),
+        (["slice", ["get", "name"], -1], "3"),
+        (["slice", ["get", "name"], 0, 4], "Ward"),
+        (["slice", ["get", "nothing"], 0, 4], None),
     ],
 )
 def test_values(expression: Any, value: Any) -> None:
