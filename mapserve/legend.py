@@ -14,15 +14,19 @@ ICON = 24
 """Pixels of an icon's side, for screens of 96 dots an inch."""
 ICONS = ("open", "closed")
 _FINER = 4  # drawn so much larger, and then made small: edges are smooth
-_ROW, _SWATCH, _MARGIN, _TEXT = 22, 18, 8, 13
+SWATCH = 18
+"""Pixels of a symbol's side."""
+_BETWEEN, _MARGIN, _TEXT = 4, 8, 13
 
 
 class Row(Struct, frozen=True):
-    """One line of a legend: a colour with a shape, and what it stands for."""
+    """One line of a legend: a colour with a shape, or a picture, and what it stands for."""
 
     shape: str
     colour: str
     label: str
+    symbol: Image.Image | None = None
+    """In the size of all symbols of the legend."""
 
 
 def rows(scene: Scene, layer: str, resolution: int) -> list[Row]:
@@ -47,21 +51,52 @@ def _labels(starts: Sequence[int]) -> list[str]:
     return [*ends, f"{starts[-1]:,} or more" if starts else "1 or more"]
 
 
-def picture(theme: Theme, lines: Sequence[Row], scale: float, *, transparent: bool) -> bytes:
-    """A legend as PNG; `scale` 1 is for screens of 96 dots an inch."""
+def picture(
+    theme: Theme,
+    scale: float,
+    size: tuple[int, int],
+    lines: Sequence[Row],
+    *,
+    transparent: bool,
+) -> bytes:
+    """A legend as PNG with symbols of a size; `scale` 1 is for screens of 96 dots an inch."""
+    wide, high = size
+    step = high + _BETWEEN
     font = ImageFont.truetype(FILE, round(_TEXT * scale))
     widest = max((font.getlength(line.label) for line in lines), default=0)
-    width = round((3 * _MARGIN + _SWATCH) * scale + widest)
-    height = round((2 * _MARGIN + _ROW * len(lines)) * scale)
+    width = round((3 * _MARGIN + wide) * scale + widest)
+    height = round((2 * _MARGIN + step * len(lines)) * scale)
     made = Image.new("RGBA", (width, height), "#0000" if transparent else theme.land)
     draw = ImageDraw.Draw(made)
     for number, line in enumerate(lines):
-        top = (_MARGIN + number * _ROW) * scale
-        swatch = _shape(line.shape, line.colour, theme, round(_SWATCH * scale))
-        made.alpha_composite(swatch, (round(_MARGIN * scale), round(top)))
-        at = ((2 * _MARGIN + _SWATCH) * scale, top + _SWATCH * scale / 2)
+        top = (_MARGIN + number * step) * scale
+        made.alpha_composite(
+            _symbol(theme, line, scale, size), (round(_MARGIN * scale), round(top))
+        )
+        at = ((2 * _MARGIN + wide) * scale, top + high * scale / 2)
         draw.text(at, line.label, fill=theme.ink, font=font, anchor="lm")
     return _png(made)
+
+
+def symbol(
+    theme: Theme, scale: float, size: tuple[int, int], line: Row, *, transparent: bool
+) -> bytes:
+    """The symbol of a line alone, as PNG of that size."""
+    drawn = _symbol(theme, line, scale, size)
+    made = Image.new("RGBA", drawn.size, "#0000" if transparent else theme.land)
+    made.alpha_composite(drawn)
+    return _png(made)
+
+
+def _symbol(theme: Theme, line: Row, scale: float, size: tuple[int, int]) -> Image.Image:
+    if line.symbol is not None:
+        return line.symbol
+    width, height = (max(1, round(side * scale)) for side in size)
+    side = min(width, height)
+    made = Image.new("RGBA", (width, height))
+    shape = _shape(line.shape, line.colour, theme, side)
+    made.alpha_composite(shape, ((width - side) // 2, (height - side) // 2))
+    return made
 
 
 def sprite(theme: Theme, ratio: int) -> tuple[bytes, dict[str, dict[str, int]]]:

@@ -52,6 +52,10 @@ class Rule(Struct, frozen=True):
         """What it is called in a legend, if somebody said so."""
         return str(self.look.get("metadata", {}).get(TITLE, ""))
 
+    def title_in(self, language: str) -> str:
+        """What it is called in a language; where nobody said, as in all others."""
+        return str(self.look.get("metadata", {}).get(f"{TITLE}:{language}", self.title))
+
 
 def rules_of(look: StyleLayer, zoom: float | None = None) -> list[Rule]:
     """The rules of a layer of a style, at all zooms or at one. Raises BadInput for too many."""

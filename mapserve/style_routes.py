@@ -14,6 +14,7 @@ from mapserve.answers import answer
 from mapserve.atlas import Atlas
 from mapserve.hex_tiles import MAX_ZOOM, resolution_at
 from mapserve.layers import LAYERS, find_all, list_features
+from mapserve.legend import SWATCH
 from mapserve.sld import writing as sld
 from mapserve.themes import LIGHT, THEMES, Theme
 from open311 import accounts, jurisdictions
@@ -82,7 +83,9 @@ async def get_legend(
     scale = max(1.0, _number(fields, "dpi", _SCREEN_DPI, _MOST_DPI)) / _SCREEN_DPI
     clear = (fields.text("transparent") or "").lower() in ("true", "1")
     return answer(
-        request, legend.picture(scene.theme, lines, scale, transparent=clear), "image/png"
+        request,
+        legend.picture(scene.theme, scale, (SWATCH, SWATCH), lines, transparent=clear),
+        "image/png",
     )
 
 

@@ -72,14 +72,17 @@ def _layer(layer: Any, name: str, number: int) -> dict[str, Any] | None:
     _check_parts(layer, place)
     kept = {key: layer[key] for key in _KNOWN if key in layer}
     told = layer.get("metadata")
-    if isinstance(told, dict) and (
-        titles := {key: told[key] for key in (NAME, TITLE) if key in told}
-    ):
+    titles = {key: told[key] for key in told if _is_told(key)} if isinstance(told, dict) else {}
+    if titles:
         kept["metadata"] = {key: str(each)[:_LONGEST_TITLE] for key, each in titles.items()}
     if "text-field" in kept.get("layout", {}):
         # it is the one that is served here
         kept["layout"] = {**kept["layout"], "text-font": [FONT]}
     return kept | {"id": f"{name}-{number}", "source": name, "source-layer": name}
+
+
+def _is_told(key: object) -> bool:
+    return key in (NAME, TITLE) or str(key).startswith(f"{TITLE}:")
 
 
 def _check_parts(layer: Mapping[str, Any], place: str) -> None:

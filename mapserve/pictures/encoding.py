@@ -25,10 +25,10 @@ _QUALITY = 85
 
 def encode(pixels: Pixels, media_type: str) -> bytes:
     """A picture in one of FORMATS."""
-    return FORMATS[media_type](_plain(pixels))
+    return FORMATS[media_type](plain(pixels))
 
 
-def _plain(pixels: Pixels) -> Pixels:
+def plain(pixels: Pixels) -> Pixels:
     """Colours as files have them, not multiplied by the opacity."""
     alpha = pixels[..., 3:].astype(np.uint16)
     partly = (alpha > 0) & (alpha < 255)

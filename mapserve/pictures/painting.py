@@ -224,7 +224,7 @@ def _places(canvas: Canvas, group: Group) -> NDArray[np.float64]:
 
 
 def _middles(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
-    """A point of each shape for its name: half along a line, somewhere within an area."""
+    """A point of each shape for its name: half along a line, in the middle of an area if within."""
     lines = shapely.get_dimensions(shapes) == 1
     found = np.empty(len(shapes), dtype=object)
     # of several lines the longest has the name
@@ -234,7 +234,10 @@ def _middles(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
         )
         for each in shapes[lines]
     ]
-    found[~lines] = shapely.point_on_surface(shapes[~lines])
+    middles = shapely.centroid(shapes[~lines])
+    is_within = shapely.contains(shapes[~lines], middles)
+    middles[~is_within] = shapely.point_on_surface(shapes[~lines][~is_within])
+    found[~lines] = middles
     return np.asarray(shapely.get_coordinates(found[~shapely.is_empty(found)]))
 
 

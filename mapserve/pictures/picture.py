@@ -79,7 +79,7 @@ async def draw(
     if background is not None:
         looks = [{"type": "background", "paint": {"background-color": background}}, *looks]
     pixels = np.zeros((frame.height, frame.width, 4), np.uint8)
-    icons = _icons(scene.theme.name, frame.ratio)
+    icons = icons_of(scene.theme.name, frame.ratio)
     clear = background is None
     await asyncio.to_thread(
         painting.paint, pixels, frame, looks, found, icons, is_transparent=clear
@@ -157,7 +157,7 @@ def drawn_from(
 
 
 @lru_cache(maxsize=16)
-def _icons(theme: str, ratio: float) -> dict[str, Any]:
+def icons_of(theme: str, ratio: float) -> dict[str, Any]:
     """The icons of a theme, as large as they are in a picture."""
     finer = 2 if ratio > 1 else 1
     body, index = legend.sprite(THEMES[theme], finer)

@@ -262,8 +262,8 @@ def _layers_of(reader: Reader, rule: _Rule, layer: Layer) -> list[StyleLayer]:
     common: StyleLayer = {"source": layer.name, "source-layer": layer.name}
     common |= {"minzoom": rule.low} if rule.low else {}
     common |= {} if rule.high == _ALWAYS else {"maxzoom": rule.high}
-    name, title = _words(rule.element)
-    common |= {"metadata": {NAME: name, TITLE: title or name}} if name or title else {}
+    told = _words(rule.element)
+    common |= {"metadata": told} if any(told.values()) else {}
     shape = "Geometry" if _is_mixed(layer) else _KINDS.get(layer.source.geometry_type, "Geometry")
     made = []
     for each in children(rule.element):
@@ -282,7 +282,13 @@ def _named_at(drawn: StyleLayer, layer: Layer) -> StyleLayer:
     return drawn
 
 
-def _words(element: Any) -> tuple[str, str]:
+def _words(element: Any) -> dict[str, str]:
+    """Name and title of a rule; GeoServer has titles in several languages in one element."""
     description = child(element, "Description")
     title = child(element if description is None else description, "Title")
-    return text(child(element, "Name")), text(title)
+    name = text(child(element, "Name"))
+    if title is None:
+        return {NAME: name, TITLE: name}
+    usual = "".join([title.text or "", *(each.tail or "" for each in title)]).strip()
+    others = {f"{TITLE}:{each.get('lang', '')}": text(each) for each in every(title, "Localized")}
+    return {NAME: name, TITLE: usual or name, **others}

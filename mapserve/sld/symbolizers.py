@@ -22,6 +22,8 @@ _GREY, _BLACK, _WHITE = "#808080", "#000000", "#ffffff"
 _MARK_SIZE, _FONT_SIZE = 6, 10
 _FAINT = 0.5
 """How opaque a plain colour is that stands for a pattern."""
+_CAPS = ("butt", "round", "square")
+_JOINS = {"mitre": "miter", "miter": "miter", "round": "round", "bevel": "bevel"}
 _PIXELS = ("pixel", "px")
 _SIDES = {0: ("left", "bottom"), 1: ("", ""), 2: ("right", "top")}
 _IGNORED = ("Name", "Description", "Title", "Abstract", "VendorOption", "Geometry", "Priority")
@@ -216,7 +218,10 @@ def _stroke(reader: Reader, stroke: Any) -> StyleLayer:
         text(told.get(name)) or otherwise
         for name, otherwise in (("stroke-linecap", "butt"), ("stroke-linejoin", "miter"))
     )
-    layout = {"line-cap": caps, "line-join": {"mitre": "miter"}.get(joins, joins)}
+    if caps not in _CAPS or joins not in _JOINS:
+        known = ", ".join((*_CAPS, *_JOINS))
+        raise wrong(f"There are {known} for caps and joins", stroke)
+    layout = {"line-cap": caps, "line-join": _JOINS[joins]}
     return {"type": "line", "paint": paint, "layout": layout}
 
 

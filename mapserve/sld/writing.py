@@ -9,7 +9,7 @@ from mapserve import classes
 from mapserve.classes import LINE, POINT, Class
 from mapserve.drawing import Layer
 from mapserve.pictures.looks import StyleLayer
-from mapserve.rules import Rule, joined, rules_of, words
+from mapserve.rules import TITLE, Rule, joined, rules_of, words
 from mapserve.sld.drawing import symbolizer
 from mapserve.sld.scales import MOST_ZOOM, denominator_of
 from mapserve.sld.symbolizers import SHAPES
@@ -99,7 +99,7 @@ def _rule(rule: Rule) -> list[Told]:
     kind = rule.look["type"]
     conditions = [each for each in joined(rule.conditions) if each != SHAPES.get(kind)]
     title = rule.title or words(conditions)
-    parts = [SLD.Name(rule.name or title), SLD.Title(title)] if title else []
+    parts = [SLD.Name(rule.name or title), _title(rule, title)] if title else []
     if conditions:
         parts.append(OGC.Filter(condition(["all", *conditions])))
     if rule.high < MOST_ZOOM:
@@ -107,6 +107,16 @@ def _rule(rule: Rule) -> list[Told]:
     if rule.low > 0:
         parts.append(SLD.MaxScaleDenominator(repr(denominator_of(rule.low))))
     return [SLD.Rule(*parts, drawn)]
+
+
+def _title(rule: Rule, usual: str) -> Told:
+    told = rule.look.get("metadata", {})
+    others = {
+        key.removeprefix(f"{TITLE}:"): each
+        for key, each in told.items()
+        if key.startswith(f"{TITLE}:")
+    }
+    return SLD.Title(usual, *(SLD.Localized(each, lang=lang) for lang, each in others.items()))
 
 
 def _rule_of_class(each: Class) -> Any:

@@ -15,11 +15,14 @@ from mapserve.features.reading import Query
 from mapserve.features.source import Source
 from mapserve.kvp import Parameters
 from mapserve.pictures import frame as frames
+from mapserve.pictures import legends
 from mapserve.pictures.encoding import FORMATS
 from mapserve.pictures.frame import Frame
+from mapserve.sld.scales import zoom_of
 from mapserve.wms.exceptions import ServiceException, told_as
 from mapserve.wms.styling import Styled, read_styled
 from open311 import dates
+from open311.errors import BadInput
 from open311.forms import Fields
 from open311.settings import Settings
 
@@ -33,6 +36,7 @@ _SYNONYMS = {
     "image/jpg": "image/jpeg",
 }
 _DPI = 96.0
+_MOST_SYMBOL = 256
 _MOST_DPI = 600.0
 _COLOUR = re.compile(r"(?:0x|#)?([0-9a-fA-F]{6})")
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
@@ -129,6 +133,30 @@ def _background(parameters: Parameters) -> str:
     if found is None:
         raise ServiceException("InvalidParameterValue", "BGCOLOR is like 0xFFFFFF.", "bgcolor")
     return f"#{found[1]}"
+
+
+def read_legend(parameters: Parameters) -> legends.Asked:
+    """How a legend is wanted. Raises ServiceException."""
+    zoom = size = None
+    with told_as("InvalidParameterValue", "scale"):
+        if scales := parameters.numbers("SCALE"):
+            if len(scales) > 1 or scales[0] <= 0:
+                raise BadInput("SCALE is the denominator of a scale, a number above 0.")
+            zoom = zoom_of(scales[0])
+    # with a box they are those of the map that the legend is of
+    if parameters.text("WIDTH") and parameters.text("HEIGHT") and not parameters.text("BBOX"):
+        with told_as("InvalidParameterValue", "width"):
+            size = (parameters.integer("WIDTH"), parameters.integer("HEIGHT"))
+            if not all(1 <= side <= _MOST_SYMBOL for side in size):
+                raise BadInput(f"Symbols of legends are 1 to {_MOST_SYMBOL} pixels wide and high.")
+    return legends.Asked(
+        zoom,
+        _ratio(parameters),
+        parameters.is_true("TRANSPARENT"),
+        size,
+        parameters.text("RULE"),
+        parameters.text("LANGUAGE").lower(),
+    )
 
 
 def read_queries(parameters: Parameters, layers: Sequence[Layer], zone: ZoneInfo) -> list[Query]:

@@ -10,13 +10,13 @@ import shapely
 from jinja2 import Environment, FileSystemLoader
 from msgspec import Struct
 
-from mapserve import legend
 from mapserve.drawing import WORLD, Layer
 from mapserve.features.crs import LISTED, to_crs
 from mapserve.features.extents import Extent
 from mapserve.features.source import Bounds
-from mapserve.hex_tiles import resolution_at
+from mapserve.pictures import legends
 from mapserve.pictures.encoding import FORMATS
+from mapserve.pictures.legends import Asked
 from mapserve.styles import Scene
 from mapserve.themes import THEMES
 from mapserve.wms.asking import NEW
@@ -32,7 +32,6 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_LEGEND_ZOOM = 11
 _TILE_SCALE = 559_082_264.028717 / 2
 """The scale of zoom 0, whose tile of 512 pixels of 0.28 mm holds the world."""
 _LINES = 41
@@ -109,18 +108,9 @@ def _shown(scene: Scene, layer: Layer, extent: Extent, version: str) -> Shown:
         bounds=bounds,
         boxes=_boxes(bounds, version),
         time=(format_instant(span[0]), format_instant(span[1])) if span else None,
-        legend_size=size_of(legend_of(scene, layer)),
+        legend_size=size_of(legends.draw(scene, layer, Asked())),
         largest_scale=_TILE_SCALE / 2**layer.min_zoom if layer.min_zoom else None,
     )
-
-
-def legend_of(
-    scene: Scene, layer: Layer, zoom: int = _LEGEND_ZOOM, scale: float = 1, *, clear: bool = False
-) -> bytes:
-    """The legend of a layer as PNG."""
-    rows = legend.rows(scene, layer.name, resolution_at(zoom))
-    plain = [legend.Row("fill", scene.theme.dataset, layer.title)]
-    return legend.picture(scene.theme, rows or plain, scale, transparent=clear)
 
 
 def size_of(png: bytes) -> tuple[int, int]:

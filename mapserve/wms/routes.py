@@ -18,6 +18,7 @@ from mapserve.features.extents import extent
 from mapserve.features.reading import read
 from mapserve.kvp import Parameters
 from mapserve.layers import find_features, list_features, opened
+from mapserve.pictures import legends
 from mapserve.pictures.encoding import encode
 from mapserve.pictures.picture import Part, blank, draw, drawn_from, looks_of
 from mapserve.sld import writing
@@ -209,15 +210,24 @@ def _pixel(parameters: Parameters, version: str, width: int, height: int) -> tup
 
 
 async def _get_legend(call: Call) -> Response[bytes]:
-    parameters = call.parameters
-    (layer,) = await _find(call, [parameters.text("LAYER")], "layer")
+    """What colours and shapes mean, as they are, or in a style that was sent."""
+    parameters, settings = call.parameters, call.context.settings
     media_type = asking.read_format(parameters.text("FORMAT", "image/png"))
     if not media_type.startswith("image/png"):
         raise ServiceException("InvalidFormat", "Legends are image/png.", "format")
-    styled = styling.styled(layer.name, parameters.text("STYLE"), [])
+    asked = asking.read_legend(parameters)
+    names = {"LAYERS": parameters.text("LAYER") or parameters.text("LAYERS")}
+    named = Parameters({**parameters.values, **names, "STYLES": parameters.text("STYLE")})
+    styled, *others = styling.read_styled(named, settings)
+    if others:
+        raise ServiceException("InvalidParameterValue", "A legend is of one layer.", "layer")
+    (layer,) = await _find(call, [styled.name], "layer")
+    own = styling.read_own(layer, styled, ZoneInfo(call.city.time_zone), settings)
     scene = await call.atlas.scene(call.city, styled.theme)
-    body = capabilities.legend_of(scene, layer, clear=parameters.is_true("TRANSPARENT"))
-    return answer(call.request, body, "image/png")
+    with told_as("InvalidParameterValue", "rule"):
+        looks = None if own is None else own.layers
+        body = await asyncio.to_thread(legends.draw, scene, layer, asked, looks)
+    return _answer(call, body, "image/png")
 
 
 async def _describe_layer(call: Call) -> Response[bytes]:

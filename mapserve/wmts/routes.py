@@ -23,12 +23,14 @@ from mapserve.kvp import Parameters
 from mapserve.layers import find_features, list_features, opened
 from mapserve.ogcapi.tile_sets import GRIDS, definition
 from mapserve.ows import OwsException, told_as
+from mapserve.pictures import legends
+from mapserve.pictures.legends import Asked
 from mapserve.pictures.picture import drawn_from
 from mapserve.pictures.tiles import FINEST, frame_of, picture_tile
 from mapserve.themes import LIGHT, THEMES
 from mapserve.waiting import while_waited_for
 from mapserve.wms import feature_info
-from mapserve.wms.capabilities import legend_of, size_of
+from mapserve.wms.capabilities import size_of
 from mapserve.wms.feature_info import Found
 from mapserve.wmts.asking import TileAsked, read_tile
 from open311 import accounts, etags, jurisdictions
@@ -177,7 +179,7 @@ async def _get_capabilities(call: Call) -> Response[bytes]:
     for layer in await list_features(call.context, call.city, call.account):
         async with opened(call.context, call.city, layer) as reading:
             where: Extent = await extent(reading)
-        size = size_of(legend_of(scene, layer))
+        size = size_of(legends.draw(scene, layer, Asked()))
         bounds = where.bounds or WORLD
         shown.append(Shown(layer.name, layer.title, layer.description, bounds, size))
     told = _TEMPLATES.get_template("capabilities.xml").render(
