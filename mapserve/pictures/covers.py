@@ -1,6 +1,7 @@
 """What a picture shows of a layer: its shapes, grouped by the properties that their look reads."""
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sqlalchemy import text
 
 from mapserve.features.reading import Query, related
 from mapserve.features.source import Reading
+from open311.dates import format_instant
 
 _POINT_BYTES = 21
 _POINT = np.dtype([("head", "V5"), ("x", "<f8"), ("y", "<f8")])
@@ -47,8 +49,8 @@ async def read(
         # some must be left out: the same ones whenever it is asked
         order = f"order by {reading.source.identifier.sql}"
         found = await _grouped(reading, query, names, degrees_a_pixel, labels, order)
-        return Cover([_group(names, row) for row in found], is_truncated=True)
-    return Cover([_group(names, row) for row in found])
+        return Cover([group for row in found for group in _groups(names, row)], is_truncated=True)
+    return Cover([group for row in found for group in _groups(names, row)])
 
 
 async def _grouped(
@@ -86,14 +88,26 @@ async def _grouped(
     return list((await reading.connection.execute(text(sql), values | {"most": most})).all())
 
 
-def _group(names: Sequence[str], row: Any) -> Group:
+def _groups(names: Sequence[str], row: Any) -> list[Group]:
+    """The features of a row: a group for each kind of shapes, which other rules draw."""
     encoded, *values = row
     properties = {
-        name: value for name, value in zip(names, values, strict=True) if value is not None
+        name: _told(value) for name, value in zip(names, values, strict=True) if value is not None
     }
     none = np.empty(0, dtype=object)
     if all(len(each) == _POINT_BYTES for each in encoded):
         points = np.frombuffer(b"".join(encoded), dtype=_POINT)
-        return Group(properties, np.column_stack((points["x"], points["y"])), none)
+        return [Group(properties, np.column_stack((points["x"], points["y"])), none)]
     shapes = shapely.from_wkb(np.array(encoded, dtype=object))
-    return Group(properties, np.empty((0, 2)), shapes)
+    dimensions = shapely.get_dimensions(shapes)
+    nowhere = np.empty((0, 2))
+    return [
+        Group(properties, nowhere, shapes[dimensions == each]) for each in np.unique(dimensions)
+    ]
+
+
+def _told(value: Any) -> Any:
+    """A value as tiles have it, so that styles find the same there and here."""
+    if isinstance(value, datetime):
+        return format_instant(value)
+    return value.isoformat() if isinstance(value, date) else value

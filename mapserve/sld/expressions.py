@@ -366,6 +366,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[[Reader, Sequence[Any], str], Expressio
     "max": (2, _call("max", "number")),
     "env": (2, lambda reader, arguments, wanted: value(reader, arguments[1], wanted)),
     "dimension": (1, _dimension),
+    "iscoverage": (0, lambda _reader, _arguments, _wanted: False),
 }
 """By their names in small letters, without the number of arguments that some end with: how many
 arguments they have at least, and what they become. `env` is what it is unless somebody sets it."""

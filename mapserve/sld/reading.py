@@ -212,12 +212,17 @@ def _type_style(reader: Reader, element: Any, layer: Layer) -> list[StyleLayer]:
         if (found := child(element, name)) is not None:
             raise wrong("Styles are read from the document alone", found)
     rules = [_rule(reader, each) for each in every(element, "Rule")]
-    return [
-        made
-        for rule in rules
-        for part in (_else_parts(rule, rules) if rule.is_else else [rule])
-        for made in _layers_of(reader, part, layer)
-    ]
+    options = {each.get("name"): text(each) for each in every(element, "VendorOption")}
+    # GeoServer's way of having each feature drawn by one rule alone
+    is_first_only = options.get("ruleEvaluation") == "first"
+    made = []
+    for place, rule in enumerate(rules):
+        others = [each for each in rules if not each.is_else] if rule.is_else else []
+        if is_first_only and not rule.is_else:
+            others = [each for each in rules[:place] if not each.is_else]
+        for part in _parts(rule, others):
+            made += _layers_of(reader, part, layer)
+    return made
 
 
 def _rule(reader: Reader, element: Any) -> _Rule:
@@ -243,9 +248,8 @@ def _scale(reader: Reader, element: Any) -> float | None:
     return found or None
 
 
-def _else_parts(rule: _Rule, rules: Sequence[_Rule]) -> list[_Rule]:
-    """A rule for what no other of its style is for: those others differ from scale to scale."""
-    others = [each for each in rules if not each.is_else]
+def _parts(rule: _Rule, others: Sequence[_Rule]) -> list[_Rule]:
+    """A rule without what some others are for: which of those there are hangs on the scale."""
     ends = {zoom for each in others for zoom in (each.low, each.high)}
     inner = sorted(zoom for zoom in ends if rule.low < zoom < rule.high)
     bounds = [rule.low, *inner, rule.high]
@@ -253,8 +257,10 @@ def _else_parts(rule: _Rule, rules: Sequence[_Rule]) -> list[_Rule]:
     for low, high in pairwise(bounds):
         there = [each.filter for each in others if each.low < high and each.high > low]
         if None not in there:
-            found = ["!", ["any", *there]] if there else None
-            parts.append(_Rule(rule.element, found, low, high))
+            own = [] if rule.filter is None else [rule.filter]
+            found = [*own, *([["!", ["any", *there]]] if there else [])]
+            joined = found[0] if len(found) == 1 else ["all", *found] if found else None
+            parts.append(_Rule(rule.element, joined, low, high))
     return parts
 
 

@@ -80,6 +80,8 @@ def _colour(reader: Reader, told: Parameters, name: str, otherwise: str) -> Expr
         return otherwise
     found = parameter(reader, told[name], "colour")
     if isinstance(found, str):
+        # as GeoServer's own styles have it
+        found = f"#{found[2:]}" if found.lower().startswith("0x") else found
         try:
             styles.colour(found)
         except BadInput:

@@ -21,7 +21,7 @@ from open311.commands.layers import layer
 from open311.settings import Settings
 from tests.gis.publishing import WHERE, Desk, frame, write
 from tests.gis.test_publishing import context, desk
-from tests.gis.test_wms_sld import RED, has
+from tests.gis.test_wms_sld import BLUE, RED, areas, circles, has
 
 __all__ = ["context", "desk"]
 pytestmark = pytest.mark.anyio
@@ -171,6 +171,23 @@ async def test_maplibre_styles_by_the_same_call(desk: Desk, tmp_path: Path) -> N
     told = await styled(desk, tmp_path, "Point", msgspec.json.encode(look))
     assert told.status_code == 200, told.text
     assert has(await drawn(desk), RED) > 300
+
+
+async def test_shapes_of_several_kinds(desk: Desk, tmp_path: Path) -> None:
+    """All look alike, and each kind is drawn by its own symbolizers."""
+    lon, lat = WHERE
+    mixed = [shapely.Point(lon, lat), shapely.box(lon + 1 / 150, lat, lon + 0.01, lat + 0.002)]
+    frame = gpd.GeoDataFrame({"beds": [1, 1]}, geometry=mixed, crs=4326)
+    await desk.publish("clinics", write(tmp_path / "mixed.geojson", frame))
+    usual = await drawn(desk)
+    assert at(usual, 0)[3] == 255
+    assert inside(usual, 1)[3] > 0
+    body = f"""<UserStyle xmlns="http://www.opengis.net/sld"><FeatureTypeStyle>
+        {circles("#ff0000")}{areas("#0000ff")}</FeatureTypeStyle></UserStyle>"""
+    told = await desk.client.put("/admin/layers/clinics/style", content=body)
+    assert told.status_code == 200, told.text
+    pixels = await drawn(desk)
+    assert (at(pixels, 0), inside(pixels, 1)) == (RED, BLUE)
 
 
 @pytest.mark.parametrize(

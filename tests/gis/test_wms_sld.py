@@ -141,6 +141,21 @@ async def test_what_limits_a_layer(cape_town: httpx.AsyncClient) -> None:
     assert has(every, RED) > has(some, RED) > 0
 
 
+async def test_dates_are_compared(cape_town: httpx.AsyncClient) -> None:
+    """As `CQL_FILTER` does, in the municipality's own time."""
+    name = "<ogc:PropertyName>requested_datetime</ogc:PropertyName>"
+    later = f"{name}<ogc:Literal>2020-12-01</ogc:Literal></ogc:PropertyIsGreaterThanOrEqualTo>"
+    limit = f"<ogc:Filter><ogc:PropertyIsGreaterThanOrEqualTo>{later}</ogc:Filter>"
+    told = await picture(
+        cape_town, NEAR, SLD_BODY=document(named("requests", circles("#ff0000", more=limit)))
+    )
+    by_cql = await picture(
+        cape_town, NEAR, SLD_BODY=document(named("requests", circles("#ff0000"))),
+        CQL_FILTER="requested_datetime >= DATE('2020-12-01')",
+    )  # fmt: skip
+    assert has(told, RED) == has(by_cql, RED) > 100
+
+
 async def test_what_is_drawn_otherwise_is_said(cape_town: httpx.AsyncClient) -> None:
     body = REQUESTS.replace("circle</Well", "star</Well")
     answer = await ask(cape_town, NEAR, SLD_BODY=body)

@@ -110,6 +110,42 @@ def test_the_rest_is_what_no_other_rule_is_for_at_that_scale() -> None:
     assert len(read(document(everything + rest)).layers) == 1
 
 
+def test_the_first_rule_alone_as_geoserver_has_it() -> None:
+    few, more = (
+        f"<Rule><ogc:Filter>{compare('LessThan', 'beds', each)}</ogc:Filter>{CIRCLE}</Rule>"
+        for each in ("5", "10")
+    )
+    first = '<VendorOption name="ruleEvaluation">first</VendorOption>'
+    for text, drawn in ((few + more, 2), (few + more + first, 1)):
+        held = [
+            evaluate(each["filter"], Scope(9, {"beds": 3})) for each in read(document(text)).layers
+        ]
+        assert sum(held) == drawn
+    rest = read(document(few + more + f"<Rule>{CIRCLE}</Rule>" + first)).layers[-1]
+    assert [evaluate(rest["filter"], Scope(9, {"beds": each})) for each in (3, 7, 12)] == [0, 0, 1]
+
+
+def test_a_style_for_whatever_features_as_geoserver_has_it() -> None:
+    def where(function: str, literal: str) -> str:
+        told = f"{function}<ogc:Literal>{literal}</ogc:Literal>"
+        return f"<ogc:Filter><ogc:PropertyIsEqualTo>{told}</ogc:PropertyIsEqualTo></ogc:Filter>"
+
+    dimension = '<ogc:Function name="dimension"><ogc:Function name="geometry"/></ogc:Function>'
+    coverage = '<ogc:Function name="isCoverage"/>'
+    text = document(
+        f"<Rule>{where(coverage, 'true')}<RasterSymbolizer/></Rule>"
+        f"<Rule>{where(dimension, '2')}{fill('0xAAAAAA')}</Rule>"
+        f"<Rule>{where(dimension, '1')}{stroke()}</Rule><Rule><ElseFilter/>{CIRCLE}</Rule>"
+    )
+    layers = read(text, "Geometry").layers
+    assert layers[0]["paint"]["fill-color"] == "#AAAAAA"
+    drawn = {
+        shape: [each["type"] for each in layers if evaluate(each["filter"], Scope(9, {}, shape))]
+        for shape in ("Point", "LineString", "Polygon")
+    }
+    assert drawn == {"Point": ["circle"], "LineString": ["line"], "Polygon": ["fill"]}
+
+
 def test_each_shape_of_a_mixed_layer_is_drawn_by_its_own_symbolizers() -> None:
     layers = read_rule(CIRCLE + stroke() + fill("red"), "Geometry")
     shapes = ("Point", "LineString", "Polygon")
