@@ -131,10 +131,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_picture_looks: Annotated[
         Positive,
         Meta(
-            description="Most looks of a picture: layers of its styles, times the features that "
-            "they tell apart."
+            description="Most looks of a picture in a style that somebody sends: its layers, times "
+            "the features that they tell apart."
         ),
-    ] = 300_000
+    ] = 50_000
     max_picture_features: Annotated[
         Positive, Meta(description="Most features of a layer that a picture of a map shows.")
     ] = 200_000

@@ -12,6 +12,8 @@ from mapserve.pictures.looks import Look
 TYPEFACE = skia.Typeface.MakeFromFile(str(FILE))
 _PADDING = 2.0
 
+Corner = tuple[float, float]
+
 
 class Label(Struct, frozen=True):
     """A text beside a place, and how it looks."""
@@ -63,13 +65,17 @@ class Labels:
             left, base = _place(each, width, metrics)
             low = (left - _PADDING, base + metrics.fAscent - _PADDING)
             high = (left + width + _PADDING, base + metrics.fDescent + _PADDING)
-            others = taken[:number]
-            is_hit = (others[:, :2] < high).all(axis=1) & (others[:, 2:] > low).all(axis=1)
-            if not each.may_overlap and is_hit.any():
+            if not each.may_overlap and _is_hit(taken[:number], low, high):
                 continue
             taken[number] = *low, *high
             number += 1
             _write(canvas, each, left, base)
+
+
+def _is_hit(taken: NDArray[np.float64], low: Corner, high: Corner) -> bool:
+    """Whether a box meets one of others."""
+    meets = (taken[:, :2] < high).all(axis=1) & (taken[:, 2:] > low).all(axis=1)
+    return bool(meets.any())
 
 
 def _offset(look: Look) -> NDArray[np.float64]:

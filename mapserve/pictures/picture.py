@@ -69,13 +69,15 @@ async def draw(
         return blank(frame, background)
     found: dict[str, Cover] = {}
     looks: list[StyleLayer] = []
+    sent = 0
     for number, part in enumerate(parts):
         # a layer may be there twice, each time with other features
         covers_of_part = await _read(context, city, scene, part, frame)
+        sent += _looks_sent(part, covers_of_part, frame.zoom())
+        _check_looks(sent, context.settings.max_picture_looks)
         found |= {f"{number}/{name}": cover for name, cover in covers_of_part.items()}
         named = ((look, f"{number}/{look['source-layer']}") for look in part.looks)
         looks += [{**look, "source-layer": name} for look, name in named]
-    _check_looks(found, looks, context.settings.max_picture_looks)
     if background is not None:
         looks = [{"type": "background", "paint": {"background-color": background}}, *looks]
     pixels = np.zeros((frame.height, frame.width, 4), np.uint8)
@@ -95,10 +97,16 @@ def blank(frame: Frame, background: str | None = None) -> Pixels:
     return pixels
 
 
-def _check_looks(found: Mapping[str, Cover], looks: Sequence[StyleLayer], most: int) -> None:
-    """Each look is evaluated by itself. Raises BadInput."""
-    names = (look["source-layer"] for look in looks)
-    number = sum(len(found[name].groups) for name in names if name in found)
+def _looks_sent(part: Part, found: Mapping[str, Cover], zoom: float) -> int:
+    """How many looks a style that somebody sent has for the features that were found."""
+    if not part.is_own:
+        return 0
+    names = (look["source-layer"] for look in part.looks if painting.is_shown(look, zoom))
+    return sum(len(found[name].groups) for name in names if name in found)
+
+
+def _check_looks(number: int, most: int) -> None:
+    """Each look is evaluated by itself, which takes time. Raises BadInput."""
     if number > most:
         told = f"The style tells apart more features than a picture may show: {number} looks"
         raise BadInput(f"{told}, and {most} are the most. Ask for less of the map, or filter.")

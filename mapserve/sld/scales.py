@@ -13,6 +13,9 @@ def zoom_of(denominator: float) -> float:
     return min(MOST_ZOOM, max(0.0, round(math.log2(ZOOM_ZERO / denominator), _DIGITS)))
 
 
-def denominator_of(zoom: float) -> float:
-    """The scale of a web map at a zoom."""
-    return ZOOM_ZERO / float(2.0**zoom)
+def denominator_of(zoom: float) -> int:
+    """The scale of a web map at a zoom, rounded up: QGIS reads whole numbers only.
+
+    So at a zoom there is drawn what begins with it, and not what ends there, read back too.
+    """
+    return math.ceil(ZOOM_ZERO / float(2.0**zoom))

@@ -129,7 +129,9 @@ def condition(expression: Expression) -> Told:
 
 
 def _joined(name: str, arguments: list[Any]) -> Told:
-    told = [condition(each) for each in _flat(name, arguments) if each is not (name == "all")]
+    known = [each for each in _flat(name, arguments) if each is not (name == "all")]
+    patterns, rest = _patterns(known) if name == "all" else ([], known)
+    told = [*patterns, *(condition(each) for each in rest)]
     if len(told) < 2:
         return told[0] if told else condition(name == "all")
     return OGC("And" if name == "all" else "Or", *told)
@@ -186,6 +188,47 @@ def _pattern(expression: Expression, pattern: str) -> Told:
     if expression[0] == "downcase":
         expression, told = expression[1], told | {"matchCase": "false"}
     return OGC.PropertyIsLike(value(expression), OGC.Literal(pattern), **told)
+
+
+def _patterns(conditions: list[Any]) -> tuple[list[Told], list[Any]]:
+    """The patterns that some conditions came from, as elements, and the other conditions.
+
+    They are a length, a beginning, a middle and an end; SLD has one element for all of them, which
+    other programs know.
+    """
+    rest, found = conditions, []
+    for length in conditions:
+        if not (_is(length, ">=") and _is(length[1], "length")):
+            continue
+        given, parts = length[1][1], {"start": "", "middle": "", "end": ""}
+        used = [length, ["has", _property(given)]]
+        for each in rest:
+            if _is(each, "==") and _is(each[1], "slice") and each[1][1] == given:
+                parts["end" if len(each[1]) == 3 else "start"] = each[2]
+                used.append(each)
+            elif _is(each, "in") and each[2] == given:
+                parts["middle"] = each[1]
+                used.append(each)
+        if length[2] == sum(map(len, parts.values())):
+            pieces = [_escaped(each) for each in parts.values()]
+            found.append(_pattern(given, "*".join(_between(*pieces))))
+            rest = [each for each in rest if each not in used]
+    return found, rest
+
+
+def _between(start: str, middle: str, end: str) -> list[str]:
+    """What stands between the wildcards."""
+    return [start, middle, end] if middle else [start, end]
+
+
+def _is(expression: Expression, name: str) -> bool:
+    return isinstance(expression, list) and bool(expression) and expression[0] == name
+
+
+def _property(expression: Expression) -> Any:
+    """The property that is read, in small letters or as it is."""
+    inner = expression[1] if _is(expression, "downcase") else expression
+    return inner[1] if _is(inner, "get") else None
 
 
 def _escaped(text: str) -> str:

@@ -103,9 +103,9 @@ def _rule(rule: Rule) -> list[Told]:
     if conditions:
         parts.append(OGC.Filter(condition(["all", *conditions])))
     if rule.high < MOST_ZOOM:
-        parts.append(SLD.MinScaleDenominator(repr(denominator_of(rule.high))))
+        parts.append(SLD.MinScaleDenominator(str(denominator_of(rule.high))))
     if rule.low > 0:
-        parts.append(SLD.MaxScaleDenominator(repr(denominator_of(rule.low))))
+        parts.append(SLD.MaxScaleDenominator(str(denominator_of(rule.low))))
     return [SLD.Rule(*parts, drawn)]
 
 

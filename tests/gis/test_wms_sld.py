@@ -191,6 +191,18 @@ def answer_place(report: Any) -> str:
     return "layers" if "at most 40" in report.text else "sld_body"
 
 
+async def test_a_style_may_tell_apart_so_many_features(cape_town: httpx.AsyncClient) -> None:
+    """Each look is evaluated: rules times features would take for ever."""
+    name = "<ogc:PropertyName>service_request_id</ogc:PropertyName><ogc:Literal>x</ogc:Literal>"
+    limit = f"<ogc:Filter><ogc:PropertyIsNotEqualTo>{name}</ogc:PropertyIsNotEqualTo></ogc:Filter>"
+    body = document(named("requests", circles("red", more=limit) * 20))
+    wide = {"BBOX": "-34.1,18.4,-33.7,18.8"}
+    answer = await ask(cape_town, {**QGIS, **wide}, SLD_BODY=body)
+    assert "50000 are the most" in answer.text
+    few = {**QGIS, "BBOX": "-33.915,18.638,-33.914,18.639"}
+    assert (await ask(cape_town, few, SLD_BODY=body)).headers["content-type"] == "image/png"
+
+
 async def test_nothing_is_fetched(cape_town: httpx.AsyncClient) -> None:
     answer = await ask(cape_town, NEAR, SLD="http://127.0.0.1:1/style.sld")
     assert "SLD_BODY" in answer.text
