@@ -32,9 +32,12 @@ def run(
     base = folder / f"{scripts.name}-engine"
     copied = base / "scripts" / scripts.name
     shutil.copytree(scripts, copied)
+    # the engine looks for the folder whether a suite needs it or not
+    (copied / "resources").mkdir(exist_ok=True)
     logs = base / "logs"
     logs.mkdir()
-    path = _class_path(scripts.parent / "teamengine", base / "engine")
+    own = map(str, sorted(scripts.glob("*.jar")))
+    path = ":".join([_class_path(scripts.parent / "teamengine", base / "engine"), *own])
     given = [f"@{name}={value}" for name, value in arguments.items()]
     command = [
         "java", f"-DTE_BASE={base}", *java, "-cp", path, "com.occamlab.te.Test",
