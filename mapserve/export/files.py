@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import json
-import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ import shapely
 import xlsxwriter
 
 from mapserve.export.names import distinct, header
+from mapserve.export.paths import scratch
 from mapserve.export.texts import cell
 from mapserve.export.writing import Writing, in_a_thread
 from mapserve.features.crs import to_crs
@@ -45,9 +45,9 @@ Write = Callable[[Writing, Iterator[Features], Path], Path]
 
 async def write_file(write: Write, writing: Writing) -> AsyncIterator[bytes]:
     """A file, once it is written; it is gone when it was sent, or nobody waits any more."""
-    with tempfile.TemporaryDirectory(prefix="open311-export-") as folder:
+    with scratch() as folder:
         batches = in_a_thread(writing.batches)
-        path = await asyncio.to_thread(write, writing, batches, Path(folder))
+        path = await asyncio.to_thread(write, writing, batches, folder)
         with path.open("rb") as file:
             while chunk := await asyncio.to_thread(file.read, _CHUNK):
                 yield chunk
