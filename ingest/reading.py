@@ -11,12 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ingest.advice import advising
 from ingest.category import classify
 from ingest.category.services import Offer, match
 from ingest.language import OTHER, identify
 from ingest.urgency import assess
-from open311 import events
+from open311 import events, tasks
 from open311.db import Database
+from open311.settings import Settings
 
 KIND = "request.read"
 ACTOR = "reader"
@@ -55,8 +57,13 @@ class Reading(Struct, frozen=True):
     """Best first; of requests of the catch-all alone, for others a person chose."""
 
 
-async def read(db: Database, jurisdiction_id: str, payload: dict[str, Any]) -> None:
-    """Do the task of one request. One that is gone, or has no words any more, needs nothing."""
+async def read(
+    db: Database, settings: Settings, jurisdiction_id: str, payload: dict[str, Any]
+) -> None:
+    """Do the task of one request. One that is gone, or has no words any more, needs nothing.
+
+    With a language model's endpoint in the settings, that is asked next.
+    """
     names = {
         "jurisdiction_id": jurisdiction_id,
         "service_request_id": payload["service_request_id"],
@@ -69,6 +76,10 @@ async def read(db: Database, jurisdiction_id: str, payload: dict[str, Any]) -> N
     reading = await asyncio.to_thread(read_words, dict(row))
     async with db.begin(jurisdiction_id) as connection:
         await _keep(connection, names, reading)
+        if settings.model_url:
+            subject = names["service_request_id"]
+            asked = {"service_request_id": subject}
+            await tasks.add(connection, jurisdiction_id, advising.KIND, subject, asked)
 
 
 async def _keep(connection: AsyncConnection, names: dict[str, str], reading: Reading) -> None:

@@ -52,6 +52,9 @@ def _check(settings: Settings) -> None:
     _check_url("REDIS_URL", settings.redis_url, ("redis", "rediss", "unix"))
     _check_url("MEDIA_URL", settings.media_url, ("file", "s3"))
     _check_url("TWILIO_API_URL", settings.twilio_api_url, ("http", "https"))
+    _check_url("MODEL_URL", settings.model_url, ("http", "https"))
+    if settings.model_url and not settings.model_name:
+        raise SettingsError("MODEL_NAME must be set when MODEL_URL is.")
     _check_numbers(settings)
     for pair in settings.layer_schemas:
         if not all(part.strip() for part in pair.partition("=")[::2]):

@@ -13,6 +13,7 @@ _EVERY_SECONDS = 3600
 _log = logging.getLogger(__name__)
 # So few rows a statement, each its own transaction, that none meets the time limit.
 BATCH = 5000
+_MODEL_USE_DAYS = 400
 _IDEMPOTENCY = text("""
 delete from idempotency
 where ctid = any(array(
@@ -59,6 +60,24 @@ where ctid = any(array(
 """)
 
 
+_ANSWERS = text("""
+delete from model_answer
+where ctid = any(array(
+    select ctid from model_answer
+    where jurisdiction_id = :jurisdiction_id and kept_until < now() - make_interval(days => :age)
+    limit :batch
+)) and jurisdiction_id = :jurisdiction_id
+""")
+_MODEL_USES = text("""
+delete from model_use
+where ctid = any(array(
+    select ctid from model_use
+    where jurisdiction_id = :jurisdiction_id and day < now() - make_interval(days => :age)
+    limit :batch
+)) and jurisdiction_id = :jurisdiction_id
+""")
+
+
 async def run(context: Context) -> None:
     """Purge now and then every hour, until cancelled."""
     while True:
@@ -83,6 +102,8 @@ async def purge(context: Context) -> None:
             await _delete(context.db, jurisdiction_id, _UPLOADS, settings.task_days)
             await _delete(context.db, jurisdiction_id, _LAYER_USES, settings.layer_use_days)
             await _delete(context.db, jurisdiction_id, _RELAYED, settings.relay_minutes)
+            await _delete(context.db, jurisdiction_id, _ANSWERS, 0)
+            await _delete(context.db, jurisdiction_id, _MODEL_USES, _MODEL_USE_DAYS)
         except Exception as error:  # next hour is soon enough
             _log.warning("housekeeping of %s failed: %s", jurisdiction_id, type(error).__name__)
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from open311 import message_tables  # noqa: F401 -- TENANT_TABLES has them
+from open311 import message_tables, model_tables  # noqa: F401 -- TENANT_TABLES has them
 from open311.account_tables import access_token, account
 from open311.schema import EMPTY_ARRAY, EMPTY_LIST, EMPTY_OBJECT, instant, metadata, tenant
 from open311.tables import jurisdiction

@@ -63,6 +63,31 @@ class Settings(Struct, frozen=True, kw_only=True):
             "which workers read messages ([languages.md](languages.md))."
         ),
     ] = ""
+    model_url: Annotated[
+        str,
+        Meta(
+            description="A language model's endpoint of OpenAI's kind, up to `/v1`, that "
+            "translates reports for the staff and gives second opinions. Unset: no text leaves."
+        ),
+    ] = ""
+    model_key: Annotated[str, Meta(description="API key for it, if it wants one.")] = ""
+    model_name: Annotated[str, Meta(description="Which of its models. Required with it.")] = ""
+    model_language: Annotated[
+        str, Meta(description="Language that reports are translated into for the staff.")
+    ] = "en"
+    model_seconds: Annotated[Positive, Meta(description="Time limit of one call of it.")] = 20
+    model_retries: Annotated[
+        Natural, Meta(description="How often a call that failed is tried again at once.")
+    ] = 2
+    model_calls_a_day: Annotated[
+        Positive, Meta(description="Calls of one jurisdiction, those that fail too, a day (UTC).")
+    ] = 1000
+    model_answer_days: Annotated[
+        Positive, Meta(description="How long its answer to the same question is kept.")
+    ] = 7
+    model_hours: Annotated[
+        Positive, Meta(description="How old a request may get before the model is given up on.")
+    ] = 24
     drain_seconds: Annotated[
         Positive, Meta(description="How long a stop waits for requests and tasks under way.")
     ] = 10

@@ -10,12 +10,14 @@ from functools import partial
 from redis.asyncio import Redis
 from saq import Status
 from saq.queue.redis import RedisQueue
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.conversation import errands, notices, photos, polling, sending, turns
 from clients.conversation.desk import Desk
 from clients.conversation.senses import Guesses, Senses, by_words
 from clients.conversation.state import City
 from ingest import lexicon, reading, uploads, urgency
+from ingest.advice import advising
 from ingest.category import classify
 from ingest.category.services import Offer, match
 from ingest.language import identify
@@ -30,6 +32,7 @@ from open311 import (
     inbox,
     outbox,
     remote_media,
+    reporters,
     subscriptions,
     tasks,
     tokens,
@@ -53,6 +56,8 @@ Handlers = Mapping[str, Handler]
 def handlers(context: Context) -> Handlers:
     """What is done for each kind of task."""
     desk = Desk(context, Senses(_language, _services, _is_danger))
+    names_of = partial(_names_of, context.settings)
+    adviser = advising.Adviser(context.db, context.settings, names_of)
     return {
         inbox.KIND: partial(turns.go_on, desk),
         turns.SILENT_KIND: partial(turns.keep_silence, desk),
@@ -62,7 +67,8 @@ def handlers(context: Context) -> Handlers:
         erasure.PROVIDER_KIND: partial(photos.erase, desk),
         "token.issue": partial(tokens.issue, context.db),
         "media.copy": partial(remote_media.copy, context),
-        reading.KIND: partial(reading.read, context.db),
+        reading.KIND: partial(reading.read, context.db, context.settings),
+        advising.KIND: adviser.advise,
         uploads.KIND: partial(uploads.import_upload, context.db, context.settings, context.store),
         snapshots.KIND: partial(snapshots.write, context),
         rollups.REBUILD: lambda city, _payload: recount.rebuild(context.db, city),
@@ -89,6 +95,15 @@ def _services(text: str, language: str, city: City) -> Guesses:
 def _is_danger(text: str, language: str) -> bool:
     """Whether somebody may come to harm, by what a message says."""
     return any(hazard.level >= urgency.DANGER for hazard in urgency.hazards(text, language))
+
+
+async def _names_of(
+    settings: Settings, connection: AsyncConnection, jurisdiction_id: str, reporter_id: str
+) -> tuple[str, ...]:
+    """What a reporter is called, as far as they told."""
+    contact = await reporters.unseal(connection, settings, jurisdiction_id, reporter_id)
+    known = (contact.first_name, contact.last_name) if contact else ()
+    return tuple(name for name in known if name)
 
 
 async def run(settings: Settings, known: Callable[[Context], Handlers] = handlers) -> None:

@@ -16,6 +16,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from open311.breaker import Breaker
 from open311.errors import BadInput
 from open311.pictures import Upload
 from open311.settings import Settings
@@ -74,8 +75,7 @@ class Provider:
         self._settings = settings
         self._account = (settings.twilio_account_sid, settings.twilio_auth_token)
         self._client: Client | None = None
-        self._failures = 0
-        self._rests_until = 0.0
+        self._breaker = Breaker(_FAILURES, _REST_SECONDS)
         self._next = 0.0
 
     async def send(self, parameters: dict[str, str]) -> str:
@@ -116,19 +116,19 @@ class Provider:
                 raise
 
     async def _call(self, work: Callable[[Client], T]) -> T:
-        if time.monotonic() < self._rests_until:
-            raise Unreachable(self._rests_until - time.monotonic())
+        if resting := self._breaker.rest():
+            raise Unreachable(resting)
         try:
             done = await asyncio.to_thread(self._work, work)
         except (requests.RequestException, OSError) as error:
-            self._failed()
+            self._breaker.failed()
             # what was never connected was never done
             raise Unreachable(
                 is_unknown=not isinstance(error, requests.ConnectTimeout | ConnectionRefusedError)
             ) from error
         except TwilioRestException as error:
             raise self._translate(error) from error
-        self._failures = 0
+        self._breaker.worked()
         return done
 
     def _work(self, work: Callable[[Client], T]) -> T:
@@ -139,15 +139,10 @@ class Provider:
 
     def _translate(self, error: TwilioRestException) -> Exception:
         if error.status == 429 or error.status >= 500:
-            self._failed()
+            self._breaker.failed()
             return Unreachable(is_unknown=error.status >= 500)
-        self._failures = 0
+        self._breaker.worked()
         return Declined(error.code or error.status)
-
-    def _failed(self) -> None:
-        self._failures += 1
-        if self._failures >= _FAILURES:
-            self._rests_until = time.monotonic() + _REST_SECONDS
 
     async def _pace(self) -> None:
         """Wait for one's turn: so many messages a second and no more."""

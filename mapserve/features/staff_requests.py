@@ -12,6 +12,10 @@ VISIBLE = "(r.visibility = 'public' and {within} or " + (
 )
 """Two conditions, for there is an index for each. Erased ones are nobody's any more."""
 
+_TRANSLATION = """(select t.text from translation t
+    where t.jurisdiction_id = r.jurisdiction_id
+        and t.service_request_id = r.service_request_id)"""
+
 COLUMNS = (
     *requests.COLUMNS,
     Column(
@@ -24,6 +28,13 @@ COLUMNS = (
     Column("assignee", "string", "r.assignee", "Who of the team does"),
     Column("channel", "string", "r.channel", "How it was reported"),
     Column("language", "string", "r.language", "The language it was reported in"),
+    Column("translation", "string", _TRANSLATION, "What was reported, as a program translated it"),
+    Column(
+        "second_opinion",
+        "string",
+        "r.reading ->> 'second_opinion'",
+        "The service that a language model would choose",
+    ),
     Column("urgency", "integer", "r.urgency", "How soon it needs seeing to"),
     Column(
         "parent_service_request_id",

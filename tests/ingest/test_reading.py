@@ -61,7 +61,7 @@ async def work(database: Database, settings: Settings, city: str) -> int:
     """Do the tasks that are due, as a worker does; how many there were of this city."""
 
     async def read(jurisdiction_id: str, payload: Mapping[str, Any]) -> None:
-        await reading.read(database, jurisdiction_id, dict(payload))
+        await reading.read(database, settings, jurisdiction_id, dict(payload))
 
     claimed = await tasks.claim(database, settings, [reading.KIND], 100)
     for task in claimed:
@@ -134,13 +134,13 @@ async def test_a_second_try_and_words_that_are_gone_change_nothing(
 ) -> None:
     request_id = await file(client, town, service_code="other", description="Geen water nie")
     payload = {"service_request_id": request_id}
-    await reading.read(database, town, payload)
+    await reading.read(database, settings, town, payload)
     await change(database, town, request_id, _CHOOSE)
-    await reading.read(database, town, payload)
+    await reading.read(database, settings, town, payload)
     assert (await row(database, town, request_id))["language"] == "xh"
     other = await file(client, town, service_code="other", description="Geen krag nie")
     await change(database, town, other, _FORGET)
-    await reading.read(database, town, {"service_request_id": other})
+    await reading.read(database, settings, town, {"service_request_id": other})
     assert (await row(database, town, other))["reading"] is None
 
 

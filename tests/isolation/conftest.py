@@ -56,6 +56,11 @@ insert into outbound (jurisdiction_id, outbound_id, conversation_id, kind)
 values (:city, 'O1', 'C1', 'filed');
 insert into subscription (jurisdiction_id, service_request_id, home, conversation_id)
 values (:city, 'public', :city, 'C1');
+insert into translation (jurisdiction_id, service_request_id, language, text)
+    values (:city, 'public', 'en', 'A hole');
+insert into model_answer (jurisdiction_id, digest, answer, kept_until)
+    values (:city, '1', 'A hole', now());
+insert into model_use (jurisdiction_id, day, calls) values (:city, current_date, 1);
 insert into layer_upload (jurisdiction_id, upload_id, dataset, mode, about, source, actor)
 values (:city, 'L1', 'clinics', 'replace', '{}', '{}', 'account:A');
 insert into open_data_file (jurisdiction_id, layer, extension, object_key, size, sha256)

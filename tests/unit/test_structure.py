@@ -26,7 +26,7 @@ ALLOWED = {
     ),
     "ingest": (
         *("ingest", "geo", "clients.georeport"),
-        *("open311.db", "open311.events", "open311.tasks"),
+        *("open311.db", "open311.events", "open311.tasks", "open311.breaker"),
         *_WORDS,
     ),
     "clients": ("clients", "geo", "open311"),
