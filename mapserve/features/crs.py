@@ -4,6 +4,7 @@ Shapes are in longitude and latitude (CRS84) everywhere inside. Outside, a syste
 URN has the axis order that its authority gave it: EPSG:4326 is latitude first.
 """
 
+import math
 import re
 import threading
 from functools import lru_cache
@@ -31,6 +32,7 @@ _NAME = re.compile(
 )
 _DEGREE_DIGITS, _METRE_DIGITS = 7, 3
 _EDGE_POINTS = 21
+_DEGREE_METRES = 6_378_137 * math.pi / 180
 
 
 class Crs(Struct, frozen=True):
@@ -91,6 +93,14 @@ def _of_epsg(code: str) -> Crs:
         raise BadInput(f"EPSG:{code} has no two axes on the ground.")
     is_reversed = known.axis_info[0].direction.lower() in ("north", "south")
     return Crs("EPSG", code, is_reversed, known.is_geographic)
+
+
+@lru_cache(maxsize=256)
+def metres(crs: Crs) -> float:
+    """How many metres its unit is: of a degree, along the equator (OGC 06-042, 7.2.4.6.9)."""
+    if crs.is_geographic:
+        return _DEGREE_METRES
+    return float(pyproj.CRS.from_authority("EPSG", crs.code).axis_info[0].unit_conversion_factor)
 
 
 LISTED = (

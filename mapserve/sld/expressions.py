@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from mapserve.features.source import FieldType
 from mapserve.sld.elements import child, children, every, kind, place, text, wrong
+from mapserve.sld.scales import ZOOM_ZERO
 from open311 import dates
 from open311.errors import BadInput
 from open311.forms import parse_number
@@ -35,6 +36,8 @@ class Reader(Struct, frozen=True):
     zone: ZoneInfo
     """Of moments without an offset."""
     notes: list[str]
+    zoom_zero: float = ZOOM_ZERO
+    """The scale that zoom 0 has."""
 
     def note(self, told: str, element: Any) -> None:
         """Remember what is drawn in another way than it was asked for."""

@@ -20,7 +20,7 @@ from mapserve.sld import symbolizers
 from mapserve.sld.elements import check_names, child, children, every, kind, text, wrong
 from mapserve.sld.expressions import Reader, number
 from mapserve.sld.filters import filter_of
-from mapserve.sld.scales import zoom_of
+from mapserve.sld.scales import ZOOM_ZERO, zoom_of
 from mapserve.sld.symbolizers import StyleLayer
 from mapserve.wfs.names import xml_names
 
@@ -129,14 +129,16 @@ def is_default(style: Any) -> bool:
     return text(child(style, "IsDefault")).lower() in ("1", "true")
 
 
-def reader_for(layer: Layer, zone: ZoneInfo) -> Reader:
+def reader_for(layer: Layer, zone: ZoneInfo, zoom_zero: float = ZOOM_ZERO) -> Reader:
     """How a document about a layer is understood: properties by their own and their XML names."""
     columns: Sequence[Column] = layer.source.columns
     if _is_mixed(layer):
         columns = (*columns, *hexagons.SOURCE.columns)
     names = xml_names(column.name for column in columns)
     types = {column.name: (column.name, column.type) for column in columns}
-    return Reader({**{xml: types[name] for name, xml in names.items()}, **types}, zone, [])
+    return Reader(
+        {**{xml: types[name] for name, xml in names.items()}, **types}, zone, [], zoom_zero
+    )
 
 
 def _is_mixed(layer: Layer) -> bool:
@@ -144,9 +146,11 @@ def _is_mixed(layer: Layer) -> bool:
     return layer.name == "requests"
 
 
-def read_named(named: Named, style: Any, layer: Layer, zone: ZoneInfo) -> Read:
+def read_named(
+    named: Named, style: Any, layer: Layer, zone: ZoneInfo, zoom_zero: float = ZOOM_ZERO
+) -> Read:
     """A style of one's own for a layer, with what limits its features. Raises BadInput."""
-    reader = reader_for(layer, zone)
+    reader = reader_for(layer, zone, zoom_zero)
     limits = [] if named.constraints is None else _constraints(reader, named.constraints)
     made = [
         each | {"filter": ["all", *limits, *([each["filter"]] if "filter" in each else [])]}
@@ -230,8 +234,8 @@ def _rule(reader: Reader, element: Any) -> _Rule:
     condition = child(element, "Filter")
     found = None if condition is None else filter_of(reader, condition)
     least, most = (_scale(reader, child(element, name)) for name in _OF_RULES[8:10])
-    low = 0.0 if most is None else zoom_of(most)
-    high = _ALWAYS if least is None else zoom_of(least)
+    low = 0.0 if most is None else zoom_of(most, reader.zoom_zero)
+    high = _ALWAYS if least is None else zoom_of(least, reader.zoom_zero)
     is_else = child(element, "ElseFilter") is not None
     return _Rule(element, found, low, high, is_else)
 

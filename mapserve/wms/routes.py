@@ -20,9 +20,11 @@ from mapserve.kvp import Parameters
 from mapserve.layers import find_features, list_features, opened
 from mapserve.pictures import legends
 from mapserve.pictures.encoding import encode
+from mapserve.pictures.frame import Frame
 from mapserve.pictures.picture import Part, blank, draw, drawn_from, looks_of
 from mapserve.sld import writing
 from mapserve.sld.reading import notes_header
+from mapserve.sld.scales import zoom_zero_of
 from mapserve.themes import LIGHT, THEMES
 from mapserve.waiting import while_waited_for
 from mapserve.wms import asking, capabilities, feature_info, posting, styling
@@ -130,20 +132,20 @@ async def _get_map(call: Call) -> Response[bytes]:
 
 
 async def _draw(call: Call, asked: Picture) -> bytes:
-    parts = await _parts(call, asked.styled)
+    parts = await _parts(call, asked.styled, asked.frame)
     scene = await call.atlas.scene(call.city, asked.styled[-1].theme)
     pixels = await draw(call.context, call.city, scene, parts, asked.frame, asked.background)
     return await asyncio.to_thread(encode, pixels, asked.media_type)
 
 
-async def _parts(call: Call, styled: Sequence[Styled]) -> list[Part]:
+async def _parts(call: Call, styled: Sequence[Styled], frame: Frame) -> list[Part]:
     """What is drawn, or asked, of each layer, and how it looks."""
     layers = await _find(call, [each.name for each in styled])
     zone, settings = ZoneInfo(call.city.time_zone), call.context.settings
     queries = asking.read_queries(call.parameters, layers, zone)
     parts = []
     for layer, query, each in zip(layers, queries, styled, strict=True):
-        own = styling.read_own(layer, each, zone, settings)
+        own = styling.read_own(layer, each, zone, settings, zoom_zero_of(frame))
         if own is None:
             scene = await call.atlas.scene(call.city, each.theme)
             parts.append(Part(layer, query, looks_of(scene, layer)))
@@ -188,7 +190,7 @@ async def _get_feature_info(call: Call) -> Response[bytes]:
     scene = await call.atlas.scene(call.city, LIGHT)
     found = []
     box = feature_info.around(frame, column, row)
-    for part in await _parts(call, styled):
+    for part in await _parts(call, styled, frame):
         layer, query = part.layer, structs.replace(part.query, boxes=(box,), limit=most)
         if layer.name not in names:
             continue

@@ -12,6 +12,7 @@ from mapserve.drawing import Layer
 from mapserve.kvp import Parameters
 from mapserve.sld import reading
 from mapserve.sld.reading import Named, Read
+from mapserve.sld.scales import ZOOM_ZERO
 from mapserve.themes import LIGHT, THEMES, Theme
 from mapserve.wms.exceptions import ServiceException, told_as
 from open311.settings import Settings
@@ -87,12 +88,18 @@ def styled(layer: str, style: str, sent: Sequence[Named]) -> Styled:
     return Styled(layer, THEMES.get(name, LIGHT), named)
 
 
-def read_own(layer: Layer, each: Styled, zone: ZoneInfo, settings: Settings) -> Read | None:
+def read_own(
+    layer: Layer,
+    each: Styled,
+    zone: ZoneInfo,
+    settings: Settings,
+    zoom_zero: float = ZOOM_ZERO,
+) -> Read | None:
     """The style layers that were sent for a layer, if there are some. Raises ServiceException."""
     if each.named is None or each.style is None:
         return None
     with told_as("InvalidParameterValue", _BODY):
-        found = reading.read_named(each.named, each.style, layer, zone)
+        found = reading.read_named(each.named, each.style, layer, zone, zoom_zero)
     if len(found.layers) > settings.max_style_layers:
         told = f"A style becomes at most {settings.max_style_layers} layers; these are more."
         raise ServiceException("InvalidParameterValue", told, _BODY)

@@ -156,6 +156,22 @@ async def test_dates_are_compared(cape_town: httpx.AsyncClient) -> None:
     assert has(told, RED) == has(by_cql, RED) > 100
 
 
+async def test_scales_are_those_of_the_picture(cape_town: httpx.AsyncClient) -> None:
+    """A pixel is 0.28 mm: 2 000 metres on 500 pixels are 1 : 14 286, in metres that are true."""
+    rules = circles("#ff0000", more="<MaxScaleDenominator>{}</MaxScaleDenominator>")
+    metres = {"CRS": "EPSG:32734", "BBOX": "280500,6243300,282500,6245300"}
+    degrees = {"CRS": "CRS:84", "BBOX": "18.63,-33.93,18.648,-33.912"}
+    mercator = {"CRS": "EPSG:3857", "BBOX": "2074000,-4018500,2076000,-4016500"}
+    for box, scale in ((metres, 14_286), (degrees, 14_313), (mercator, 14_286)):
+        for limit, is_drawn in ((scale * 1.005, True), (scale * 0.995, False)):
+            body = document(named("requests", rules.format(limit)))
+            query = {**QGIS, **box, "WIDTH": "500", "HEIGHT": "500"}
+            drawn = await picture(cape_town, query, SLD_BODY=body)
+            assert (has(drawn, RED) > 0) == is_drawn, (box, limit)
+    beyond = {"CRS": "CRS:84", "BBOX": "10,91,20,111"}
+    assert not (await picture(cape_town, {**QGIS, **beyond}, SLD_BODY=REQUESTS)).any()
+
+
 async def test_what_is_drawn_otherwise_is_said(cape_town: httpx.AsyncClient) -> None:
     body = REQUESTS.replace("circle</Well", "star</Well")
     answer = await ask(cape_town, NEAR, SLD_BODY=body)
