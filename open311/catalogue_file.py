@@ -95,6 +95,9 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     type: wire.ServiceType = wire.ServiceType.REALTIME
     attributes: list[Attribute] = []
     sla_hours: Annotated[int, Meta(ge=1)] | None = None
+    duplicate_metres: Annotated[int, Meta(ge=1, le=5000)] | None = None
+    duplicate_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
+    """How near and how recent an open request of it is a possible duplicate; else as for all."""
     sensitive: bool = False
     active: bool = True
     """Not active: kept for the requests it has, but nobody can file new ones."""

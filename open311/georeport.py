@@ -5,7 +5,6 @@ jurisdiction's own, for the many clients that cannot send it.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
@@ -18,9 +17,9 @@ from litestar.response import Stream
 
 from open311 import (
     bulk,
-    dates,
     discovery,
     jurisdictions,
+    nearby,
     presentation,
     rates,
     responses,
@@ -188,15 +187,8 @@ async def get_nearby(
     fields: NamedDependency[Fields],
 ) -> Encoded[list[wire.Request]]:
     """Open requests of a service around a place, to look at before filing the same again."""
-    circle = search.read_circle(fields, context.settings.duplicate_metres)
-    service_code = fields.text("service_code")
-    if circle is None or service_code is None:
-        raise BadInput("service_code, lat and long are needed.")
-    jurisdiction_id = jurisdiction.jurisdiction_id
-    since = dates.now() - timedelta(days=context.settings.duplicate_days)
-    async with context.db.begin(jurisdiction_id) as connection:
-        await services.find(connection, jurisdiction, service_code)
-        rows = await search.find_nearby(connection, jurisdiction_id, circle, service_code, since)
+    async with context.db.begin(jurisdiction.jurisdiction_id) as connection:
+        rows = await nearby.find(connection, context.settings, jurisdiction, fields)
     return Encoded(presentation.present_nearby(context.settings, rows))
 
 

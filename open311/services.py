@@ -1,7 +1,7 @@
 """The services of a jurisdiction: their list, their definitions, and what answers they accept."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
@@ -16,10 +16,11 @@ from open311.dates import format_instant, parse_instant
 from open311.errors import BadInput, NotFound
 from open311.forms import parse_number
 from open311.jurisdictions import Jurisdiction
+from open311.settings import Settings
 
 _CATALOGUE = text("""
 select service_code, service_name, description, attributes, type, keywords, "group", sla_hours,
-    sensitive, agency_responsible, service_notice, team
+    duplicate_metres, duplicate_days, sensitive, agency_responsible, service_notice, team
 from service
 where jurisdiction_id = :jurisdiction_id and active
 order by position, service_code
@@ -37,6 +38,8 @@ class Service(Struct, frozen=True):
     keywords: list[str]
     group: str
     sla_hours: int | None
+    duplicate_metres: int | None
+    duplicate_days: int | None
     sensitive: bool
     agency_responsible: str | None
     service_notice: str | None
@@ -44,6 +47,16 @@ class Service(Struct, frozen=True):
 
 
 Catalogue = dict[str, Service]
+
+
+def duplicates_within(service: Service, settings: Settings) -> tuple[float, timedelta]:
+    """How near (metres) and how recent an open request of a service may be the same fault.
+
+    A burst pipe is heard of along a street, a pothole is where it is: each may say its own.
+    """
+    metres = service.duplicate_metres or settings.duplicate_metres
+    return metres, timedelta(days=service.duplicate_days or settings.duplicate_days)
+
 
 # The services of a jurisdiction as of its changeset, which moves with every change of them; only
 # the latest is kept.

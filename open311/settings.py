@@ -223,10 +223,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         Positive, Meta(description="How soon the same report again counts as a likely retry.")
     ] = 10
     duplicate_metres: Annotated[
-        Positive, Meta(description="How near an open request is a possible duplicate.")
+        Positive,
+        Meta(
+            description="How near an open request is a possible duplicate, unless its service says."
+        ),
     ] = 100
     duplicate_days: Annotated[
-        Positive, Meta(description="How recent an open request is a possible duplicate.")
+        Positive, Meta(description="How recent an open request is one, unless its service says.")
     ] = 30
     address_score: Annotated[
         float,

@@ -56,6 +56,8 @@ service = Table(
     Column("type", Text, nullable=False, server_default="realtime"),
     Column("attributes", JSONB, nullable=False, server_default=EMPTY_ARRAY),
     Column("sla_hours", Integer),
+    Column("duplicate_metres", Integer),
+    Column("duplicate_days", Integer),
     Column("sensitive", Boolean, nullable=False, server_default=text("false")),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("agency_responsible", Text),

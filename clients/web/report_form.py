@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -203,8 +202,8 @@ async def find_duplicates(
     place, service, settings = report.place, report.service, context.settings
     if place is None or place.lat is None or place.long is None or service is None:
         return []
-    circle = search.Circle(place.lat, place.long, settings.duplicate_metres)
-    since = dates.now() - timedelta(days=settings.duplicate_days)
+    metres, span = services.duplicates_within(service, settings)
+    circle, since = search.Circle(place.lat, place.long, metres), dates.now() - span
     async with context.db.begin(city.jurisdiction_id) as connection:
         rows = await search.find_nearby(
             connection, city.jurisdiction_id, circle, service.service_code, since

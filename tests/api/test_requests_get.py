@@ -5,8 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from lxml import etree
+
+from open311 import catalogue
+from open311.db import Database
+from tests.conftest import CITY
 
 FileHistory = Callable[[list[dict[str, Any]]], Awaitable[None]]
 pytestmark = pytest.mark.anyio
@@ -233,6 +238,39 @@ async def test_open_requests_nearby(client: httpx.AsyncClient, filed: list[str])
         await client.get("/nearby.json", params=query | {"service_code": "X"})
     ).status_code == 404
     assert (await client.get("/nearby.json", params={"lat": "1", "long": "2"})).status_code == 400
+
+
+async def test_how_near_and_recent_a_duplicate_is_each_service_may_say(
+    client: httpx.AsyncClient, database: Database, city: str, file_history: FileHistory
+) -> None:
+    day = (datetime.now(UTC) - timedelta(days=40)).isoformat()
+    now = datetime.now(UTC).isoformat()
+    old, far = (
+        {"requested_datetime": day, "lat": -33.92},
+        {"requested_datetime": now, "lat": -33.922},
+    )
+    for code in ("TREE", "POTHOLE"):
+        rows = [
+            {"service_request_id": f"{code}-{name}", "service_code": code, "long": 18.65, **row}
+            for name, row in (("OLD", old), ("FAR", far))
+        ]
+        await file_history(rows)
+    read = catalogue.read(CITY)
+    said = {"TREE": {"duplicate_metres": 300}, "POTHOLE": {"duplicate_days": 60}}
+    services = [
+        msgspec.structs.replace(each, **said.get(each.service_code, {})) for each in read.services
+    ]
+    changed = msgspec.structs.replace(read, jurisdiction_id=city, services=services)
+    await catalogue.load(database, changed)
+
+    async def nearby(code: str, **more: str) -> list[str]:
+        query = {"service_code": code, "lat": "-33.92", "long": "18.65"} | more
+        found = (await client.get("/nearby.json", params=query)).json()
+        return [each["service_request_id"] for each in found]
+
+    assert await nearby("TREE") == ["TREE-FAR"]
+    assert await nearby("POTHOLE") == ["POTHOLE-OLD"]
+    assert await nearby("POTHOLE", radius="300") == ["POTHOLE-OLD", "POTHOLE-FAR"]
 
 
 async def test_any_number_of_ids_may_be_asked_for(
