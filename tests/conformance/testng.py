@@ -19,7 +19,8 @@ def run(
     path = ":".join(map(str, found))
     # The exit status tells of failures and skipped tests alike: the report tells them apart.
     command = ["java", *java, "-cp", path, "org.testng.TestNG", "-d", str(told), str(definition)]
-    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    # what a suite's libraries write goes where the rest is thrown away
+    done = subprocess.run(command, capture_output=True, check=False, text=True, cwd=folder)
     report = told / "testng-results.xml"
     if not report.exists():
         raise SystemExit(done.stderr[-3000:])
