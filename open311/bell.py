@@ -10,7 +10,7 @@ from saq.queue.redis import RedisQueue
 from open311 import absence
 
 QUEUE_NAME = "open311"
-_GATHER_SECONDS = 0.01
+_GATHER_SECONDS = 0.04
 _WAIT_SECONDS = 0.25
 _NAME_SECONDS = 10
 
