@@ -19,8 +19,10 @@ from open311.settings import Settings
 
 SCOPES = ("requests", "updates", "status")
 DEFAULT_SCOPES = ("requests", "updates")
+API, WEB = "api", "web"
+"""Channels of reports: of other programs, and of our own pages. Messages have their channel's."""
 
-_COLUMNS = "key_id, name, scopes, rate_class, state, created_at"
+_COLUMNS = "key_id, name, scopes, rate_class, channel, state, created_at"
 _CHECK = text(f"""
 select {_COLUMNS} from api_key where jurisdiction_id = :jurisdiction_id and digest = :digest
 """)  # noqa: S608
@@ -28,8 +30,10 @@ _LIST = text(f"""
 select {_COLUMNS} from api_key where jurisdiction_id = :jurisdiction_id order by created_at, key_id
 """)  # noqa: S608
 _INSERT = text("""
-insert into api_key (jurisdiction_id, key_id, digest, name, scopes, rate_class, state, reporter_id)
-values (:jurisdiction_id, :key_id, :digest, :name, :scopes, :rate_class, :state, :reporter_id)
+insert into api_key (jurisdiction_id, key_id, digest, name, scopes, rate_class, channel, state,
+    reporter_id)
+values (:jurisdiction_id, :key_id, :digest, :name, :scopes, :rate_class, :channel, :state,
+    :reporter_id)
 on conflict (jurisdiction_id, digest) do nothing
 returning key_id
 """)
@@ -53,6 +57,8 @@ class ApiKey(Struct, frozen=True):
     name: str
     scopes: list[str]
     rate_class: str
+    channel: str
+    """How what is filed with it was reported."""
     state: str
     created_at: datetime
 
@@ -65,6 +71,7 @@ async def create(
     *,
     scopes: Sequence[str] = DEFAULT_SCOPES,
     rate_class: str = "standard",
+    channel: str = API,
     state: str = "active",
     contact: Contact | None = None,
 ) -> str:
@@ -74,7 +81,7 @@ async def create(
         reporter_id = await reporters.store(
             connection, settings, jurisdiction_id, contact or Contact()
         )
-        row = _row(jurisdiction_id, key_text, name, scopes, rate_class)
+        row = _row(jurisdiction_id, key_text, name, scopes, rate_class, channel)
         row |= {"state": state, "reporter_id": reporter_id}
         await _insert(connection, row, "operator" if contact is None else "applicant")
     return key_text
@@ -87,10 +94,11 @@ async def ensure(
     name: str,
     scopes: Sequence[str],
     rate_class: str,
+    channel: str = API,
 ) -> None:
     """Make an active key of a given text unless it exists: the demo's, and those of tests."""
     async with db.begin(jurisdiction_id) as connection:
-        row = _row(jurisdiction_id, key_text, name, scopes, rate_class)
+        row = _row(jurisdiction_id, key_text, name, scopes, rate_class, channel)
         await _insert(connection, row | {"state": "active", "reporter_id": None}, "operator")
 
 
@@ -140,7 +148,12 @@ async def set_state(
 
 
 def _row(
-    jurisdiction_id: str, key_text: str, name: str, scopes: Sequence[str], rate_class: str
+    jurisdiction_id: str,
+    key_text: str,
+    name: str,
+    scopes: Sequence[str],
+    rate_class: str,
+    channel: str,
 ) -> dict[str, Any]:
     return {
         "jurisdiction_id": jurisdiction_id,
@@ -149,13 +162,14 @@ def _row(
         "name": name,
         "scopes": list(scopes),
         "rate_class": rate_class,
+        "channel": channel,
     }
 
 
 async def _insert(connection: AsyncConnection, row: dict[str, Any], actor: str) -> None:
     made = (await connection.execute(_INSERT, row)).scalar_one_or_none()
     if made is not None:
-        after = {name: row[name] for name in ("name", "scopes", "rate_class", "state")}
+        after = {name: row[name] for name in ("name", "scopes", "rate_class", "channel", "state")}
         jurisdiction_id = row["jurisdiction_id"]
         await events.record(connection, jurisdiction_id, "key.created", made, actor, after=after)
 

@@ -231,7 +231,7 @@ def _row(
         "address_id": place.address_id,
         "media_urls": own or new.media_urls,
         "attributes": msgspec.json.encode(answers).decode(),
-        "channel": "open311",
+        "channel": filing.key.channel,
         "actor": f"key:{filing.key.key_id}",
         "content_hash": _content_hash(filing.key, service, new),
     }

@@ -41,7 +41,7 @@ class Desk:
         self.senses = senses or Senses()
         self.provider = Provider(context.settings)
         self.cities = Cities(context)
-        self._filed_at: dict[str, GeoReport] = {}
+        self._filed_at: dict[tuple[str, str], GeoReport] = {}
         own: Any = georeport.alone(context)  # its types are narrower than those of ASGI
         self._own = httpx.ASGITransport(own, client=("127.0.0.1", 0))
 
@@ -50,20 +50,26 @@ class Desk:
         for api in self._filed_at.values():
             await api.close()
 
-    async def georeport(self, jurisdiction_id: str) -> GeoReport:
-        """A city's API: by default our own, without the network in between."""
-        if jurisdiction_id not in self._filed_at:
-            self._filed_at[jurisdiction_id] = await self._open(jurisdiction_id)
-        return self._filed_at[jurisdiction_id]
+    async def georeport(self, jurisdiction_id: str, channel: str = keys.API) -> GeoReport:
+        """A city's API: by default our own, without the network in between.
 
-    async def _open(self, jurisdiction_id: str) -> GeoReport:
+        What is filed at our own was reported by `channel`: that has a key for each.
+        """
+        which = (jurisdiction_id, channel)
+        if which not in self._filed_at:
+            self._filed_at[which] = await self._open(jurisdiction_id, channel)
+        return self._filed_at[which]
+
+    async def _open(self, jurisdiction_id: str, channel: str) -> GeoReport:
         settings = self.context.settings
         if settings.georeport_url:
             base = settings.georeport_url.replace("{jurisdiction}", jurisdiction_id)
             return GeoReport(base, settings.georeport_key)
-        key = secrets.derive(settings.secret_keys[-1], f"messages\0{jurisdiction_id}").hex()
+        purpose = f"messages\0{channel}\0{jurisdiction_id}"
+        key = secrets.derive(settings.secret_keys[-1], purpose).hex()
         await keys.ensure(
-            self.context.db, jurisdiction_id, key, "messages", keys.SCOPES, _UNLIMITED
+            *(self.context.db, jurisdiction_id, key, f"messages: {channel}"),
+            *(keys.SCOPES, _UNLIMITED, channel),
         )
         base = f"http://localhost/open311/{jurisdiction_id}/v2"
         return GeoReport(base, key, self._own)

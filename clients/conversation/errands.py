@@ -16,7 +16,9 @@ _TOKEN_SECONDS = 2.0
 _LONGEST_PLACE = 500
 
 
-async def do(desk: Desk, who: Follower, contact: Contact | None, errand: Errand) -> Done:
+async def do(
+    desk: Desk, who: Follower, contact: Contact | None, errand: Errand, channel: str
+) -> Done:
     """Do an errand and say what came of it.
 
     Raises Later, or what httpx raises, when it must be tried again.
@@ -24,7 +26,7 @@ async def do(desk: Desk, who: Follower, contact: Contact | None, errand: Errand)
     try:
         match errand:
             case File():
-                return await _file(desk, who, contact, errand)
+                return await _file(desk, who, contact, errand, channel)
             case Tell():
                 return await _tell(desk, who, contact, errand)
             case LookUp():
@@ -43,9 +45,11 @@ def _refused(errand: Errand, refused: Refused) -> Done:
     return Done(errand.key, "unknown", dates.now(), errand.reference)
 
 
-async def _file(desk: Desk, who: Follower, contact: Contact | None, errand: File) -> Done:
+async def _file(
+    desk: Desk, who: Follower, contact: Contact | None, errand: File, channel: str
+) -> Done:
     where = errand.draft.city or who.home
-    api, draft = await desk.georeport(where), errand.draft
+    api, draft = await desk.georeport(where, channel), errand.draft
     if _may_be_known(draft):
         known = await _find_known(api, draft)
         if known is None:

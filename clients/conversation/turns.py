@@ -40,10 +40,10 @@ async def go_on(desk: Desk, home: str, payload: dict[str, Any]) -> None:
     """Task `conversation.continue`: answer all that waits of a conversation, in its order."""
     done, who = None, Follower(home, payload["conversation_id"])
     while True:
-        errand, contact = await _answer_all(desk, who, done)
+        errand, contact, channel = await _answer_all(desk, who, done)
         if errand is None:
             return
-        done = await errands.do(desk, who, contact, errand)
+        done = await errands.do(desk, who, contact, errand, channel)
 
 
 async def keep_silence(desk: Desk, home: str, payload: dict[str, Any]) -> None:
@@ -61,12 +61,15 @@ async def keep_silence(desk: Desk, home: str, payload: dict[str, Any]) -> None:
 
 async def _answer_all(
     desk: Desk, who: Follower, done: Done | None
-) -> tuple[Errand | None, Contact | None]:
-    """Go on from an errand that is done, and answer what waits, up to the next errand."""
+) -> tuple[Errand | None, Contact | None, str]:
+    """Go on from an errand that is done, and answer what waits, up to the next errand.
+
+    What that is, of whom, and by which channel they wrote.
+    """
     async with desk.context.db.begin(who.home) as connection:
         here, state = await _enter(desk, connection, who)
         if here is None:
-            return None, None
+            return None, None, ""
         heard = _Heard(here.standing.contact)
         if done is not None:
             turn = step(state, done, here.city)
@@ -80,7 +83,7 @@ async def _answer_all(
             state = await _answer(here, state, letter, heard)
         if done is not None or heard.letters:
             await _save(here, state, heard)
-        return state.errand, heard.contact
+        return state.errand, heard.contact, here.standing.channel
 
 
 async def _enter(desk: Desk, connection: Connection, who: Follower) -> tuple[Here | None, State]:

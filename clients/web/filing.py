@@ -48,7 +48,9 @@ async def file(
     """
     await _spend(context, address)
     api_key = _key(context.settings, city)
-    await keys.ensure(context.db, city.jurisdiction_id, api_key, "web", ("requests",), "high")
+    await keys.ensure(
+        context.db, city.jurisdiction_id, api_key, "web", ("requests",), "high", keys.WEB
+    )
     caller = Caller(api_key, address, idempotency_key=report.form_key)
     try:
         await submission.submit(context, city, report_form.to_file(report), caller)

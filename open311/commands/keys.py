@@ -33,15 +33,29 @@ def key() -> None:
     show_default=True,
     help="How many calls it may make.",
 )
+@click.option(
+    "--channel",
+    default=keys.API,
+    show_default=True,
+    help="How what is filed with it was reported.",
+)
 @click.pass_obj
 def create_key(
-    installation: Installation, named: str, name: str, scopes: tuple[str, ...], rate_class: str
+    installation: Installation,
+    named: str,
+    name: str,
+    scopes: tuple[str, ...],
+    rate_class: str,
+    channel: str,
 ) -> None:
     """Make a key that works at once, and print it: it is not shown again."""
 
     async def work(settings: Settings, db: Database, jurisdiction_id: str) -> str:
         return await keys.create(
-            db, settings, jurisdiction_id, name, scopes=scopes, rate_class=rate_class
+            *(db, settings, jurisdiction_id, name),
+            scopes=scopes,
+            rate_class=rate_class,
+            channel=channel,
         )
 
     click.echo(work_in(installation, named, work))

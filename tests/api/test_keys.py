@@ -81,6 +81,16 @@ async def test_a_key_files_requests(client: httpx.AsyncClient, make_key: Any) ->
     assert (await post(client, await make_key())).status_code == 200
 
 
+@pytest.mark.parametrize(("how", "channel"), [({}, "api"), ({"channel": "kiosk"}, "kiosk")])
+async def test_a_request_came_by_the_channel_of_its_key(
+    client: httpx.AsyncClient, make_key: Any, how: dict[str, str], channel: str
+) -> None:
+    filed = await post(client, await make_key(**how))
+    path = f"/requests/{filed.json()[0]['service_request_id']}.json"
+    (found,) = (await client.get(path, params={"extensions": "true"})).json()
+    assert found["extended_attributes"]["channel"] == channel
+
+
 async def test_a_key_may_come_as_a_bearer_token(client: httpx.AsyncClient, make_key: Any) -> None:
     headers = {"Authorization": f"Bearer {await make_key()}"}
     assert (await post(client, None, headers)).status_code == 200
@@ -125,6 +135,7 @@ async def test_making_a_key_is_an_event(database: Database, city: str, make_key:
         "name": "An app",
         "scopes": ["updates"],
         "rate_class": "high",
+        "channel": "api",
         "state": "active",
     }
 

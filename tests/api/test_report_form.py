@@ -183,6 +183,8 @@ async def test_an_address_alone_is_enough(
     assert "Thank you" in words(await send(browser, details, "details-form"))
     (found,) = await requests(client)
     assert found["address"] == "Behind the school"
+    (more,) = (await client.get("/requests.json", params={"extensions": "true"})).json()
+    assert more["extended_attributes"]["channel"] == "web"
     assert found["lat"] is None
 
 

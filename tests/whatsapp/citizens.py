@@ -47,6 +47,12 @@ class World(Struct, frozen=True):
         path = "/whatsapp/inbound"
         return await self.hooks.post(path, content=urlencode(fields), headers=sign(path, fields))
 
+    async def text(self, words: str, sender: str = CITIZEN) -> httpx.Response:
+        """A message of a citizen by SMS."""
+        fields, path = form(self.city, words, sender), "/sms/inbound"
+        fields |= {name: fields[name].removeprefix("whatsapp:") for name in ("From", "To")}
+        return await self.hooks.post(path, content=urlencode(fields), headers=sign(path, fields))
+
     async def work(self) -> None:
         """Let a worker do all that is due in the city."""
         while await self._left():
@@ -106,7 +112,8 @@ class World(Struct, frozen=True):
             found = await connection.execute(
                 text("""
                 select service_request_id, service_code, description, status, address, media_urls,
-                    st_y(geom) as lat, st_x(geom) as long, attributes
+                    st_y(geom) as lat, st_x(geom) as long, attributes,
+                    channel
                 from service_request
                 order by (
                     select max(id) from event

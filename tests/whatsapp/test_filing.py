@@ -20,6 +20,7 @@ async def test_words_and_a_pin_become_a_request_and_news_of_it_follow(world: Wor
     (row,) = await world.requests()
     assert row["service_code"] == "POTHOLE"
     assert (row["lat"], row["long"]) == (-33.95, 18.66)
+    assert row["channel"] == "whatsapp"
     assert world.reference() == row["service_request_id"]
     await world.move(world.reference(), "fixed", "Filled with tar.")
     assert "fixed" in world.said()[-1]
@@ -28,6 +29,14 @@ async def test_words_and_a_pin_become_a_request_and_news_of_it_follow(world: Wor
     await world.work()
     (row,) = await world.requests()
     assert row["status"] == "reopened"
+
+
+async def test_a_report_by_sms_says_so(world: World) -> None:
+    for words in ("There is a deep pothole here", "12 Long Street, next to the school", "1"):
+        assert (await world.text(words)).status_code == 200
+        await world.work()
+    (row,) = await world.requests()
+    assert (row["service_code"], row["channel"]) == ("POTHOLE", "sms")
 
 
 async def test_photos_reach_the_request(world: World) -> None:
