@@ -185,21 +185,20 @@ async def show_filed(settings: Settings) -> None:
 async def drained(settings: Settings) -> None:
     async with db.connected(settings) as database:
         await _until_fewer(database, 1)
+        # what is to be sent and read beside it is not the next figure's
+        await _until_fewer(database, 1, _DUE)
 
 
-async def _until_fewer(database: Database, number: int) -> None:
+_WAITING = "select count(*) from inbox where handled_at is null"
+_DUE = "select count(*) from task where state in ('waiting', 'running') and run_after <= now()"
+
+
+async def _until_fewer(database: Database, number: int, statement: str = _WAITING) -> None:
     left = number
     while left >= number:
-        left = await _waiting(database)
+        async with database.begin(CITY) as connection:
+            left = int((await connection.exec_driver_sql(statement)).scalar_one())
         await asyncio.sleep(0.05)
-
-
-async def _waiting(database: Database) -> int:
-    async with database.begin(CITY) as connection:
-        found = await connection.exec_driver_sql(
-            "select count(*) from inbox where handled_at is null"
-        )
-        return int(found.scalar_one())
 
 
 async def work_off(settings: Settings, waiting: int, workers: int) -> None:
@@ -214,7 +213,7 @@ async def work_off(settings: Settings, waiting: int, workers: int) -> None:
         with server(settings, workers, web=False):
             await _until_fewer(database, waiting)
             started = time.perf_counter()
-            await drained(settings)
+            await _until_fewer(database, 1)
             taken = time.perf_counter() - started
     print(f"{waiting} waiting: {waiting / taken:.0f} messages/s, {workers} workers", flush=True)
 

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, MultiFernet
 
@@ -16,6 +17,11 @@ def derive(secret: str, purpose: str) -> bytes:
 
 def cipher(secrets: Sequence[str]) -> MultiFernet:
     """Encrypt with the first secret, decrypt with any (Fernet: AES-128-CBC and HMAC-SHA256)."""
+    return _cipher(tuple(secrets))
+
+
+@lru_cache(maxsize=8)
+def _cipher(secrets: tuple[str, ...]) -> MultiFernet:
     return MultiFernet(
         [Fernet(base64.urlsafe_b64encode(derive(secret, "personal data"))) for secret in secrets]
     )

@@ -56,6 +56,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     worker_processes: Annotated[
         Natural, Meta(description="Queue workers beside the web processes of `open311 serve`.")
     ] = 1
+    worker_nice: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=19,
+            description="How far those stand back for the web processes, as nice(1) counts it.",
+        ),
+    ] = 5
     words_dir: Annotated[
         str,
         Meta(

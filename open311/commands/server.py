@@ -120,6 +120,8 @@ class WebServer(uvicorn.Server):
 def _work(settings: Settings) -> None:
     from open311.worker import run
 
+    # whoever waits for an answer comes before what nobody waits for
+    os.nice(settings.worker_nice)
     uvloop.run(run(settings))
 
 
