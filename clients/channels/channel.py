@@ -31,6 +31,8 @@ class Inbound(Struct, frozen=True):
     answers: str | None = None
     """The provider's id of the message of ours that this one replies to."""
     name: str | None = None
+    is_from_list: bool = False
+    """Found in the provider's list of messages, which tells of no pin."""
 
 
 class Addressed(Struct, frozen=True):

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 from clients.channels.channel import Attached, Inbound
 
 _ID = re.compile(r"[A-Za-z0-9]{2,64}")
+FROM_LIST = "FromList"
+"""A field of our own, in forms made of the provider's list; webhooks are kept as they came."""
 _MOST_ATTACHED = 10
 _LONGEST_NAME = 100
 _LONGEST_TEXT = 4000
@@ -42,6 +44,7 @@ def read(content: bytes, prefix: str) -> Inbound:
         choice=form.get("ButtonPayload") or form.get("ListId") or None,
         answers=form.get("OriginalRepliedMessageSid") or None,
         name=_plain(form.get("ProfileName", "")) or None,
+        is_from_list=FROM_LIST in form,
     )
 
 

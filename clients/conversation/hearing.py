@@ -41,6 +41,7 @@ async def hear(here: Here, state: State, inbound: Inbound, at: datetime) -> Hear
         spot=await _spot(connection, inbound),
         photos=tuple(each for each in inbound.attached if each.content_type.startswith(_PHOTO)),
         has_voice=any(each.content_type.startswith(_VOICE) for each in inbound.attached),
+        is_pin_lost=_is_pin_lost(inbound),
         choice=inbound.choice,
         about=await _about(here, state, inbound),
         language=language,
@@ -49,6 +50,11 @@ async def hear(here: Here, state: State, inbound: Inbound, at: datetime) -> Hear
         is_danger=is_report and senses.is_danger(text, spoken),
         city=await _city_of(here.desk, city, inbound),
     )
+
+
+def _is_pin_lost(inbound: Inbound) -> bool:
+    """Whether a message is what the provider's list leaves of a pin."""
+    return inbound.is_from_list and not (inbound.text or inbound.attached or inbound.choice)
 
 
 async def _spot(connection: Connection, inbound: Inbound) -> Spot | None:

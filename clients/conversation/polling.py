@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from clients.channels.channel import Channel
+from clients.channels.forms import FROM_LIST
 from clients.channels.provider import Declined, Unreachable
 from clients.channels.registry import SENT, numbers
 from clients.conversation.desk import Desk
@@ -60,7 +61,7 @@ async def _poll_one(desk: Desk, channel: Channel, ours: str, home: str) -> int:
 async def _keep(desk: Desk, channel: Channel, home: str, message: Any) -> None:
     """A message as the webhook would have brought it, but for its pin, which no list tells."""
     form = {"MessageSid": message.sid, "From": message.from_, "To": message.to}
-    form["Body"] = message.body or ""
+    form |= {"Body": message.body or "", FROM_LIST: "1"}
     if int(message.num_media or 0):
         base = desk.context.settings.twilio_api_url.rstrip("/")
         for number, media in enumerate(await desk.provider.media_of(message.sid)):

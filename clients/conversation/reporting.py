@@ -41,11 +41,18 @@ def go_on(state: State, heard: Heard, city: City, command: str) -> Turn:
         filed = state.filed[-1]
         errand = Tell("", filed.city, filed.reference, "unchanged", photos=heard.photos)
         return give(state, errand)
+    if heard.is_pin_lost and not _is_located(state.draft):
+        return continue_after(state, Reply("pin_lost"), city)
     state = _add(state, heard)
     if state.draft == Draft():
         key = "voice" if heard.has_voice else "describe"
         return ask(state, "describe", (), Reply(key))
     return next_question(state, city)
+
+
+def _is_located(draft: Draft) -> bool:
+    """Whether its place is known as a point."""
+    return draft.spot is not None and draft.spot.lat is not None
 
 
 def _is_late_photo(state: State, heard: Heard) -> bool:

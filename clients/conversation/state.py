@@ -163,6 +163,8 @@ class Heard(Struct, frozen=True):
     is_danger: bool = False
     city: str | None = None
     """The city that its pin lies in, if the number serves several."""
+    is_pin_lost: bool = False
+    """That it came late, by a list that tells of no pin, and says nothing else."""
 
 
 class Silent(Struct, frozen=True):

@@ -149,11 +149,45 @@ async def test_what_is_no_photo_stays_away(world: World) -> None:
     assert row["media_urls"] == []
 
 
-async def test_messages_that_the_webhook_missed_are_found(world: World) -> None:
+def miss(world: World, words: str) -> None:
+    """Leave a message in the provider's list that the webhook never brought."""
     now = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
-    missed = form(world.city, "pothole")
+    missed = form(world.city, words)
     missed |= {"sid": missed["MessageSid"], "at": now, "direction": "inbound"}
     world.provider.received.append(missed)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("There is a deep pothole here", "If it was a pin, please send it again."),
+        ("Daar is 'n diep slaggat in die straat", "As dit 'n speld was, stuur dit asseblief weer."),
+        ("Kukhona umgodi omkhulu emgwaqweni", "Ukuba ibiliphini, nceda ulithumele kwakhona."),
+    ],
+)
+async def test_a_pin_that_the_webhook_missed_is_asked_for_again(
+    world: World, words: str, told: str
+) -> None:
+    await world.send(words)
+    await world.work()
+    miss(world, "")
+    assert await polling.poll(Desk(world.context)) == 1
+    await world.work()
+    assert told in world.said()[-1]
+    await world.send(**PIN)
+    await world.work()
+    miss(world, "")
+    assert await polling.poll(Desk(world.context)) == 1
+    await world.work()
+    assert told not in world.said()[-1]
+    await world.send("1")
+    await world.work()
+    (row,) = await world.requests()
+    assert (row["lat"], row["long"]) == (-33.95, 18.66)
+
+
+async def test_messages_that_the_webhook_missed_are_found(world: World) -> None:
+    miss(world, "pothole")
     desk = Desk(world.context)
     assert await polling.poll(desk) == 1
     assert await polling.poll(desk) == 0

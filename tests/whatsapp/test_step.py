@@ -318,6 +318,7 @@ heards = st.builds(
     guesses,
     st.lists(spots, max_size=3).map(tuple),
     st.booleans(),
+    is_pin_lost=st.booleans(),
 )
 outcomes = st.sampled_from(
     ["clear", "filed", "joined", "refused", "outside", "told", "found", "unknown"]
