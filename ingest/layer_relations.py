@@ -122,7 +122,8 @@ async def _copy(connection: AsyncConnection, relation: _Relation, path: Path) ->
     schema = await _schema(connection, relation)
     rows = await connection.stream(text(sql), execution_options={"yield_per": BATCH_ROWS})
     with parquet.ParquetWriter(path, schema) as writer:
-        async for part in rows.partitions():
+        # without a number here, all rows come as one
+        async for part in rows.partitions(BATCH_ROWS):
             await asyncio.to_thread(writer.write_table, _table(part, schema))
 
 

@@ -108,7 +108,8 @@ async def stream(
         statement, values, execution_options={"yield_per": batch_rows}
     )
     try:
-        async for rows in found.partitions():
+        # without a number here, all rows come as one
+        async for rows in found.partitions(batch_rows):
             yield _features(reading, query, rows, has_more=False)
     finally:
         await found.close()

@@ -42,6 +42,7 @@ async def ids_of(context: Context, layer: str, query: Query) -> list[str]:
     async with layers.opened(context, city, layers.LAYERS[layer]) as reading:
         batches = await all_of(reading, query)
         assert sum(map(len, batches)) == await count(reading, query)
+        assert max(map(len, batches), default=0) <= 500
         return [each for batch in batches for each in batch.ids]
 
 
