@@ -2,9 +2,8 @@
 
 Grows the demo's Cape Town to 20,000 requests in a private PostgreSQL under --folder, and prints:
 10,000 features by OGC API and by WFS against TiPG on the same table and against the same columns
-copied out by PostgreSQL itself; a picture of 1024 by 1024 pixels with all the points against
-MapServer, started for each picture and kept (Debian: mapserver-bin, python3-mapscript); and rows a
-second of each export, with the memory that the server's process has afterwards.
+copied out by PostgreSQL itself; and a picture of 1024 by 1024 pixels with all the points against
+MapServer, started for each picture and kept (Debian: mapserver-bin, python3-mapscript).
 Needs uv, which puts TiPG into the folder.
 """
 
@@ -21,7 +20,6 @@ import msgspec
 
 from bench.maps import data, peers
 from bench.measure import Server, running
-from mapserve.export.formats import FORMATS
 from open311 import db, embedded, logs
 from open311.settings import Settings
 
@@ -153,32 +151,20 @@ def started(file: Path, query: str) -> float:
     return time.perf_counter() - begin
 
 
-def exports(ours: Server, size: int) -> None:
-    print(f"\nExports of {size:,} requests:")
-    for extension in FORMATS:
-        took = ask(f"{ours.url}/maps/{data.CITY}/export/requests.{extension}")
-        status = Path(f"/proc/{ours.pid}/status").read_text()
-        memory = int(status.partition("VmHWM:")[2].split()[0]) // 1024
-        print(f"  {extension}: {size / took:,.0f} rows/s, {memory} MB at most so far", flush=True)
-
-
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("var/bench-gis"))
 @click.option("--rounds", default=5, show_default=True, help="The median of so many is printed.")
-@click.option("--requests", "size", default=SIZE, show_default=True, help="For exports alone.")
-def main(folder: Path, rounds: int, size: int) -> None:
+def main(folder: Path, rounds: int) -> None:
     """Print each figure beside what it is measured against."""
     folder.mkdir(parents=True, exist_ok=True)
     given = Settings(var_dir=str(folder), log_level="error")
     logs.configure(given)
     with embedded.running(given) as settings:
-        asyncio.run(data.grow(settings, size))
+        asyncio.run(data.grow(settings, SIZE))
         settings = msgspec.structs.replace(settings, max_tile_features=1_000_000)
         with running(settings, "uvicorn", "open311.app:create_app_from_environment") as ours:
-            if size == SIZE:
-                features(settings, ours, folder, rounds)
-                pictures(settings, ours, folder, rounds)
-            exports(ours, size)
+            features(settings, ours, folder, rounds)
+            pictures(settings, ours, folder, rounds)
 
 
 if __name__ == "__main__":
