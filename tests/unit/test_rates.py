@@ -131,7 +131,7 @@ async def test_a_bucket_goes_away_with_its_window(redis: Redis, services: Settin
 
 
 def key(rate_class: str) -> ApiKey:
-    return ApiKey(uuid.uuid4().hex, "tests", [], rate_class, "active", now())
+    return ApiKey(uuid.uuid4().hex, "tests", [], rate_class, "api", "active", now())
 
 
 async def calls_of(redis: Redis, settings: Settings, key: ApiKey, address: Address) -> int:
