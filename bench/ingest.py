@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
+import aiohttp
 import asyncpg
 import click
 import httpx
@@ -128,8 +129,8 @@ def _form(citizen: int, part: str, more: dict[str, str]) -> dict[str, str]:
 
 
 async def measure(settings: Settings, url: str, seconds: int) -> None:
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=3)
-    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
+    connections = aiohttp.TCPConnector(limit=200, keepalive_timeout=3)
+    async with aiohttp.ClientSession(url, connector=connections) as client:
         await flow(client, [words_of(n) for n in range(50)], 50)  # warm
         citizens = range(100, 100 + seconds * 27)
         forms = [make(n) for n in citizens for make in (words_of, pin_of, yes_of)]
@@ -145,14 +146,16 @@ async def measure(settings: Settings, url: str, seconds: int) -> None:
         await drained(settings)
 
 
-async def flow(client: httpx.AsyncClient, forms: list[dict[str, str]], rate: int) -> list[float]:
+async def flow(
+    client: aiohttp.ClientSession, forms: list[dict[str, str]], rate: int
+) -> list[float]:
     """Send at a steady rate, whatever the answers take; how long each took, in ms."""
     bodies = [(urlencode(form), sign(PATH, form)) for form in forms]
 
     async def send(body: str, headers: dict[str, str]) -> float:
         started = time.perf_counter()
-        answer = await client.post(PATH, content=body, headers=headers)
-        assert answer.status_code == 200, answer.text
+        async with client.post(PATH, data=body, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
         return 1000 * (time.perf_counter() - started)
 
     sending, begin = [], time.perf_counter()
