@@ -20,7 +20,7 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ingest import history
-from open311 import catalogue, db, embedded, keys
+from open311 import boundaries, catalogue, db, embedded, keys, place_names
 from open311.app import create_app
 from open311.db import Database
 from open311.environment import from_environment
@@ -72,6 +72,24 @@ def settings(services: Settings) -> Iterator[Settings]:
     """Settings of the run's database."""
     with new_database(services) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def country(services: Settings) -> Iterator[Settings]:
+    """Settings of a database with South Africa's boundaries and the gazetteer.
+
+    Boundaries are no city's own: in the run's database they would change what others find.
+    """
+    with new_database(services) as made:
+        asyncio.run(_fill(made))
+        yield made
+
+
+async def _fill(settings: Settings) -> None:
+    async with db.connected(settings) as database:
+        async with database.shared() as connection:
+            await place_names.load_gazetteer(connection)
+        await boundaries.load_packaged(database)
 
 
 async def run_sql(url: sqlalchemy.URL, statement: str) -> None:

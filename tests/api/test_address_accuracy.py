@@ -10,12 +10,19 @@ from pathlib import Path
 import pytest
 
 from geo.addresses import normalise
-from open311 import boundaries, geocoding, place_names
+from open311 import geocoding
 from open311.db import Database
+from open311.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
 ADDRESSES = Path(__file__).parents[1] / "data" / "addresses.csv"
+
+
+@pytest.fixture(scope="module")
+def settings(country: Settings) -> Settings:
+    """As an installation has them: municipalities are called like their towns."""
+    return country
 
 
 def meant(found: geocoding.Candidate, row: dict[str, str]) -> bool:
@@ -29,11 +36,7 @@ def meant(found: geocoding.Candidate, row: dict[str, str]) -> bool:
 async def test_addresses_are_found(database: Database, half: str) -> None:
     with ADDRESSES.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["half"] == half]
-    # as an installation has them: municipalities are called like their towns
-    await boundaries.load_packaged(database)
     async with database.shared() as connection:
-        if not await place_names.is_loaded(connection):
-            await place_names.load_gazetteer(connection)
         found = [await geocoding.find(connection, row["address"], limit=3) for row in rows]
     pairs = list(zip(rows, found, strict=True))
     wrong = [row["address"] for row, told in pairs if not any(meant(p, row) for p in told[:1])]

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from open311.db import Database
 from open311.errors import BadInput, Forbidden, NotFound
 from open311.jurisdictions import test_id as endpoint_of
 from open311.settings import Settings
+from tests.conftest import new_database
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +46,13 @@ COLUMNS = {
     "closed_datetime": "closed",
     "address": "place",
 }
+
+
+@pytest.fixture(scope="module")
+def settings(services: Settings) -> Iterator[Settings]:
+    """A database of their own: the demo brings boundaries, which every city would find."""
+    with new_database(services) as made:
+        yield made
 
 
 async def requests(database: Database, city: str) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Night(Struct, frozen=True):
     async def make_another(self) -> None:
         """The tasks of today are those of yesterday."""
         async with self.context.db.begin(self.city) as connection:
-            await connection.execute(text("update task set dedupe_key = 'old ' || dedupe_key"))
+            await connection.execute(text("update task set dedupe_key = id::text"))
 
     async def listed(self) -> list[files.OpenFile]:
         async with self.context.db.begin(self.city) as connection:

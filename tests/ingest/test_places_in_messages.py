@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from open311 import boundaries, geocoding, place_names
+from open311 import geocoding
 from open311.db import Database
+from open311.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -37,13 +38,15 @@ NAMED = [
 ]
 
 
+@pytest.fixture(scope="module")
+def settings(country: Settings) -> Settings:
+    """As an installation has them: municipalities are called like their towns."""
+    return country
+
+
 @pytest.fixture
 async def connection(database: Database) -> AsyncIterator[AsyncConnection]:
     """A transaction in which the gazetteer is there, and the boundaries with their names."""
-    await boundaries.load_packaged(database)
-    async with database.shared() as opened:
-        if not await place_names.is_loaded(opened):
-            await place_names.load_gazetteer(opened)
     async with database.shared() as opened:
         yield opened
 
