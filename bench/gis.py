@@ -3,11 +3,13 @@
 Grows the demo's Cape Town to 20,000 requests in a private PostgreSQL under --folder, and prints:
 10,000 features by OGC API and by WFS against TiPG on the same table and against the same columns
 copied out by PostgreSQL itself; and a picture of 1024 by 1024 pixels with all the points against
-MapServer, started for each picture and kept (Debian: mapserver-bin, python3-mapscript).
+MapServer, started for each picture and kept (Debian: mapserver-bin, python3-mapscript), and against
+QGIS Server, likewise (Debian: qgis-server, python3-qgis).
 Needs uv, which puts TiPG into the folder.
 """
 
 import asyncio
+import os
 import statistics
 import subprocess
 import time
@@ -19,7 +21,7 @@ import click
 import msgspec
 
 from bench.maps import data, peers
-from bench.measure import Server, running
+from bench.measure import Server, free_port, running
 from open311 import db, embedded, logs
 from open311.settings import Settings
 
@@ -60,6 +62,32 @@ for _ in range(int(sys.argv[2]) + 1):
     begin = time.perf_counter()
     drawn.draw().getBytes()
     print(time.perf_counter() - begin)
+"""
+
+PROJECT = """
+import sys
+from qgis.core import *
+
+app = QgsApplication([], False)
+app.initQgis()
+source, path = sys.argv[1:]
+layer = QgsVectorLayer(source, "requests", "postgres")
+assert layer.isValid(), layer.error().message()
+looks = [(True, "193,68,14", "255,255,255"), (False, "255,255,255", "11,92,173")]
+categories = []
+for is_open, fill, ring in looks:
+    look = {
+        "name": "circle", "color": fill, "outline_color": ring, "size": "7", "size_unit": "Pixel",
+        "outline_width": "1.5", "outline_width_unit": "Pixel",
+    }
+    categories.append(
+        QgsRendererCategory(is_open, QgsMarkerSymbol.createSimple(look), str(is_open))
+    )
+layer.setRenderer(QgsCategorizedSymbolRenderer("open", categories))
+project = QgsProject.instance()
+project.addMapLayer(layer)
+project.setCrs(QgsCoordinateReferenceSystem("EPSG:4326"))
+assert project.write(path)
 """
 
 
@@ -125,18 +153,65 @@ def pictures(settings: Settings, ours: Server, folder: Path, rounds: int) -> Non
     program = ["/usr/bin/python3", "-c", HOT, str(file), str(rounds)]
     told = subprocess.run(program, check=True, capture_output=True, text=True).stdout.split()
     hot = statistics.median(map(float, told[1:]))
+    theirs = qgis_server(settings, folder, query, rounds)
     print(f"\nA picture of {SIDE} x {SIDE} with {SIZE:,} points: {drawn * 1e3:.0f} ms over HTTP")
-    for name, other in (("MapServer, started for each", cold), ("MapServer, kept, no HTTP", hot)):
+    others = {"MapServer, started for each": cold, "MapServer, kept, no HTTP": hot, **theirs}
+    for name, other in others.items():
         print(f"  {name}: {other * 1e3:.0f} ms, ours x{other / drawn:.2f} as fast")
 
 
-def mapfile(settings: Settings) -> str:
+def connection(settings: Settings, quote: str = "") -> str:
+    """The database as libpq is told of it."""
     url = db.owner_url(settings)
     parts = {"dbname": url.database, "user": url.username, "password": url.password}
     parts |= {"host": url.query.get("host") or url.host, "port": url.query.get("port") or url.port}
-    connection = " ".join(f"{name}={value}" for name, value in parts.items() if value)
+    return " ".join(f"{name}={quote}{value}{quote}" for name, value in parts.items() if value)
+
+
+def mapfile(settings: Settings) -> str:
     extent = " ".join(map(str, BOX))
-    return MAPFILE.format(extent=extent, side=SIDE, connection=connection, city=data.CITY)
+    return MAPFILE.format(extent=extent, side=SIDE, connection=connection(settings), city=data.CITY)
+
+
+def qgis_server(settings: Settings, folder: Path, query: str, rounds: int) -> dict[str, float]:
+    """Seconds of a picture by QGIS Server, started for each and kept (its own HTTP server)."""
+    table = (
+        "(select row_number() over () as number, geom, closed_datetime is null as open "
+        f"from service_request where jurisdiction_id = '{data.CITY}' and geom is not null)"
+    )
+    source = f"{connection(settings, chr(39))} key='number' srid=4326 type=Point "
+    source += f'table="{table}" (geom)'
+    project, home = (folder / "requests.qgs").resolve(), (folder / "qgis").resolve()
+    home.mkdir(mode=0o700, exist_ok=True)
+    environment = {
+        **os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home), "QGIS_PROJECT_FILE": str(project),
+    }  # fmt: skip
+    made = ["/usr/bin/python3", "-c", PROJECT, source, str(project)]
+    subprocess.run(made, check=True, capture_output=True, env=environment)
+    own = environment | {"QUERY_STRING": query, "REQUEST_METHOD": "GET"}
+
+    def start() -> float:
+        begin = time.perf_counter()
+        program = ["/usr/lib/cgi-bin/qgis_mapserv.fcgi"]
+        body = subprocess.run(program, check=True, capture_output=True, env=own).stdout
+        # an empty picture is smaller
+        if b"\x89PNG" not in body[:1000] or len(body) < SIZE:
+            raise SystemExit(body[:500])
+        return time.perf_counter() - begin
+
+    cold, port = median(start, rounds), free_port()
+    command = ["/usr/bin/qgis_mapserver", "-p", str(project), f"127.0.0.1:{port}"]
+    kept = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        time.sleep(5)
+        hot = median(lambda: ask(f"http://127.0.0.1:{port}/?{query}"), rounds)
+    finally:
+        kept.terminate()
+        kept.wait()
+    return {"QGIS Server, started for each": cold, "QGIS Server, kept": hot}
 
 
 def started(file: Path, query: str) -> float:

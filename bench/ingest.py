@@ -55,6 +55,7 @@ def main(seconds: int, waiting: int, workers: int) -> None:
             twilio_api_url=provider.url,
             whatsapp_numbers=(f"whatsapp:{OURS}={CITY}",),
             messages_per_second=1000,
+            open_data_formats=(),
         )
         logs.configure(given)
         with embedded.running(given) as settings:
