@@ -89,7 +89,10 @@ async def _grouped(
 
 
 def _groups(names: Sequence[str], row: Any) -> list[Group]:
-    """The features of a row: a group for each kind of shapes, which other rules draw."""
+    """The features of a row: a group for each kind of shapes, which other rules draw.
+
+    The database tells them in the order of the plan that it chose, and plans change.
+    """
     encoded, *values = row
     properties = {
         name: _told(value) for name, value in zip(names, values, strict=True) if value is not None
@@ -97,8 +100,10 @@ def _groups(names: Sequence[str], row: Any) -> list[Group]:
     none = np.empty(0, dtype=object)
     if all(len(each) == _POINT_BYTES for each in encoded):
         points = np.frombuffer(b"".join(encoded), dtype=_POINT)
+        # what stands further south is nearer to the eye
+        points = points[np.lexsort((points["x"], -points["y"]))]
         return [Group(properties, np.column_stack((points["x"], points["y"])), none)]
-    shapes = shapely.from_wkb(np.array(encoded, dtype=object))
+    shapes = shapely.from_wkb(np.array(sorted(encoded), dtype=object))
     dimensions = shapely.get_dimensions(shapes)
     nowhere = np.empty((0, 2))
     return [
