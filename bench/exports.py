@@ -2,13 +2,17 @@
 
 Grows the demo's Cape Town in a private PostgreSQL under --folder. Prints, for each format and with
 a server of its own, rows a second, the ratio to COPY of the same rows to text by PostgreSQL itself
-in the same run, and the memory of the server's process: before, at most, and what was added.
+in the same run, and the memory of the server's process: before, at most, and what was added; and at
+most that of the process that writes the file, for formats that have one.
 """
 
 import asyncio
 import subprocess
+import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -50,20 +54,44 @@ def download(server: Server, extension: str) -> tuple[float, int]:
     return time.perf_counter() - begin, size
 
 
-def memory(server: Server) -> int:
-    """Most memory that the process had so far, in MB."""
-    status = Path(f"/proc/{server.pid}/status").read_text()
+def memory(pid: int) -> int:
+    """Most memory that a process had so far, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+
+@contextmanager
+def watching(server: Server) -> Iterator[list[int]]:
+    """The most memory that any process which the server starts has in the block, in MB."""
+    most, over = [0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            for file in Path(f"/proc/{server.pid}/task").glob("*/children"):
+                with suppress(FileNotFoundError, ProcessLookupError, IndexError):
+                    most[0] = max(
+                        [most[0], *(memory(int(pid)) for pid in file.read_text().split())]
+                    )
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        thread.join()
 
 
 def measure(settings: Settings, extension: str, rows: int, copied: float) -> None:
     with running(settings, "uvicorn", "open311.app:create_app_from_environment") as server:
-        before = memory(server)
-        took, size = download(server, extension)
-        most = memory(server)
+        before = memory(server.pid)
+        with watching(server) as writers:
+            took, size = download(server, extension)
+        most = memory(server.pid)
     print(
         f"  {extension}: {rows / took:,.0f} rows/s, x{took / copied:.1f} the time of COPY, "
-        f"{size / 1e6:,.0f} MB; memory {before} MB before, {most} MB at most, +{most - before}",
+        f"{size / 1e6:,.0f} MB; memory {before} MB before, {most} MB at most, +{most - before}"
+        + (f"; its writer {writers[0]} MB" if writers[0] else ""),
         flush=True,
     )
 

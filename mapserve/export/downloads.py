@@ -30,7 +30,7 @@ async def pieces(
         writing = Writing(
             layer.name,
             layer.title,
-            tuple(columns_of(reading, query)),
+            {column.name: column.type for column in columns_of(reading, query)},
             layer.source.geometry_type,
             crs,
             stream(reading, query),

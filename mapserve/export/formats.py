@@ -36,25 +36,25 @@ FORMATS = {
             "gpkg",
             "GeoPackage",
             "application/geopackage+sqlite3",
-            partial(files.write_file, files.write_gpkg),
+            partial(files.write_file, "gpkg"),
         ),
         Format(
             "fgb",
             "FlatGeobuf",
             "application/flatgeobuf",
-            partial(files.write_file, files.write_fgb),
+            partial(files.write_file, "fgb"),
         ),
         Format(
             "shp.zip",
             "Shapefile",
             "application/zip",
-            partial(files.write_file, files.write_shapefile),
+            partial(files.write_file, "shp.zip"),
         ),
         Format(
             "parquet",
             "GeoParquet",
             "application/vnd.apache.parquet",
-            partial(files.write_file, files.write_parquet),
+            partial(files.write_file, "parquet"),
         ),
         Format(
             "kml",
@@ -68,7 +68,7 @@ FORMATS = {
             "xlsx",
             "Excel",
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            partial(files.write_file, files.write_xlsx),
+            partial(files.write_file, "xlsx"),
             degrees_only=True,
         ),
     )

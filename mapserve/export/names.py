@@ -2,20 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
-from mapserve.features.source import Column
-
 KEY = "id"
 """What a feature's own id is called, unless a field is called so."""
 
 
-def header(
-    columns: Iterable[Column], places: Sequence[str], most_bytes: int | None = None
-) -> list[str]:
-    """The names of the feature's id, of its fields, and of what tells its place, in this order.
+def header(names: Iterable[str], places: Sequence[str], most_bytes: int | None = None) -> list[str]:
+    """The names of a feature's id, of its fields, and of what tells its place, in this order.
 
     Fields keep their names where they can: the others give way.
     """
-    fields = distinct([column.name for column in columns], most_bytes=most_bytes)
+    fields = distinct(names, most_bytes=most_bytes)
     key, *told = distinct([KEY, *places], fields, most_bytes)
     return [key, *fields, *told]
 

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from msgspec import structs
 
+from mapserve.export.cells import cell
 from mapserve.export.names import header
 from mapserve.export.writing import Writing
 from mapserve.features import geojson
@@ -19,10 +20,6 @@ from mapserve.features.kinds import as_declared, declared
 from mapserve.features.reading import Features
 from mapserve.wfs import gml
 from mapserve.wfs.names import NAMESPACE, PREFIX, xml_names
-from open311.dates import format_instant
-
-# what a spreadsheet would take for a formula, and run
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 async def write_geojson(writing: Writing) -> AsyncIterator[bytes]:
@@ -57,7 +54,7 @@ async def write_csv(writing: Writing) -> AsyncIterator[bytes]:
     is_point = declared(writing.geometry_type) == "Point"
     x, y = ("longitude", "latitude") if writing.crs.is_geographic else ("x", "y")
     places = [x, y] if is_point else ["wkt"]
-    yield _table([map(cell, header(writing.columns, places))])
+    yield _table([map(cell, header(writing.fields, places))])
     async for features in writing.batches:
         shapes = to_crs(features.shapes, writing.crs, in_xy=True)
         told = _points(shapes, writing.crs.digits) if is_point else _texts(shapes)
@@ -74,17 +71,6 @@ def _texts(shapes: Any) -> list[list[Any]]:
     return [["" if text is None else text for text in shapely.to_wkt(shapes, rounding_precision=7)]]
 
 
-def cell(value: Any) -> Any:
-    """A value as a spreadsheet takes it: a text that would be a formula gets a quote in front."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return format_instant(value) if hasattr(value, "hour") else value
-
-
 def _table(rows: Any) -> bytes:
     content = io.StringIO()
     csv.writer(content, lineterminator="\r\n").writerows(rows)
@@ -93,7 +79,7 @@ def _table(rows: Any) -> bytes:
 
 async def write_gml(writing: Writing) -> AsyncIterator[bytes]:
     """GML 3.2, as WFS has it, with the order of axes that the system's URN tells."""
-    names = xml_names(column.name for column in writing.columns)
+    names = xml_names(writing.fields)
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<wfs:FeatureCollection xmlns:wfs="http://www.opengis.net/wfs/2.0" '

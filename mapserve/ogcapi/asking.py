@@ -11,7 +11,8 @@ from shapely.geometry.base import BaseGeometry
 
 from mapserve import cql, filters
 from mapserve.cql import Condition
-from mapserve.features.crs import CRS84, Crs, box_from, find_crs, from_crs
+from mapserve.features.boxes import box_from
+from mapserve.features.crs import CRS84, Crs, find_crs, from_crs
 from mapserve.features.reading import Query, Sort
 from mapserve.features.source import Column, Source
 from open311 import dates

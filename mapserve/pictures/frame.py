@@ -7,7 +7,8 @@ import shapely
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from mapserve.features.crs import Crs, box_from, to_crs
+from mapserve.features.boxes import box_from
+from mapserve.features.crs import Crs, to_crs
 from open311.errors import BadInput
 from open311.extents import Box
 

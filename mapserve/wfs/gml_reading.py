@@ -8,7 +8,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from mapserve.features.crs import box_from
+from mapserve.features.boxes import box_from
 from mapserve.wfs.names import local
 from mapserve.wfs.systems import System, find_system
 from open311.errors import BadInput

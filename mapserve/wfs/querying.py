@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 from mapserve import cql, filters, kvp
 from mapserve.cql import Property
 from mapserve.drawing import Layer
-from mapserve.features.crs import box_from
+from mapserve.features.boxes import box_from
 from mapserve.features.reading import Query, count
 from mapserve.features.source import GEOMETRY
 from mapserve.layers import find_features, opened

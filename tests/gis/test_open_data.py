@@ -39,9 +39,7 @@ pytestmark = pytest.mark.anyio
 def settings(services: Settings) -> Iterator[Settings]:
     """A database without other tests' cities: those would get files too."""
     with new_database(services) as made:
-        yield msgspec.structs.replace(
-            made, open_data_hour=0, open_data_formats=("csv", "gpkg", "shp.zip")
-        )
+        yield msgspec.structs.replace(made, open_data_hour=0, open_data_formats=("csv", "shp.zip"))
 
 
 class Night(Struct, frozen=True):
@@ -112,7 +110,7 @@ async def test_each_layer_is_written_in_each_format(night: Night) -> None:
     await night.fall()
     written = {file.name: file for file in await night.listed()}
     layers = ("boundaries", "hexes", "requests", "wards")
-    wanted = {f"{layer}.{each}" for layer in layers for each in ("csv", "gpkg", "shp.zip")}
+    wanted = {f"{layer}.{each}" for layer in layers for each in ("csv", "shp.zip")}
     assert set(written) == wanted
     assert night.objects() == {file.object_key for file in written.values()}
     now = await night.client.get("/export/requests.csv")
@@ -128,7 +126,7 @@ async def test_it_is_not_written_before_its_hour(
     night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     early = dates.now().replace(hour=1)  # UTC: the city is two hours ahead
-    for hour, expected in ((4, 0), (3, 12)):
+    for hour, expected in ((4, 0), (3, 8)):
         later = msgspec.structs.replace(night.context.settings, open_data_hour=hour)
         monkeypatch.setattr(night.context, "settings", later)
         monkeypatch.setattr(dates, "now", lambda: early)
@@ -150,29 +148,29 @@ async def test_the_catalogue_names_the_files(night: Night) -> None:
             assert len(answer.content) == file["dcat:byteSize"]
             assert answer.headers["etag"][1:-1] in file["spdx:checksum"]["spdx:checksumValue"]
     page = (await night.client.get("/open-data", headers={"Accept": "text/html"})).text
-    assert f"/maps/{night.city}/open-data/requests.gpkg" in page
+    assert f"/maps/{night.city}/open-data/requests.shp.zip" in page
 
 
 async def test_a_download_goes_on_where_it_broke_off(night: Night) -> None:
     await night.fall()
-    whole = await night.get("requests.gpkg")
+    whole = await night.get("requests.shp.zip")
     tag, size = whole.headers["etag"], len(whole.content)
     assert whole.headers["accept-ranges"] == "bytes"
-    first = await night.get("requests.gpkg", 206, Range="bytes=0-999")
-    rest = await night.get("requests.gpkg", 206, Range="bytes=1000-", If_Range=tag)
+    first = await night.get("requests.shp.zip", 206, Range="bytes=0-999")
+    rest = await night.get("requests.shp.zip", 206, Range="bytes=1000-", If_Range=tag)
     assert first.content + rest.content == whole.content
     assert rest.headers["content-range"] == f"bytes 1000-{size - 1}/{size}"
     dated = {"If_Range": whole.headers["last-modified"]}
-    assert len((await night.get("requests.gpkg", 206, Range="bytes=-5", **dated)).content) == 5
+    assert len((await night.get("requests.shp.zip", 206, Range="bytes=-5", **dated)).content) == 5
     # begun with the file of another night
-    other = await night.get("requests.gpkg", Range="bytes=1000-", If_Range='"other"')
+    other = await night.get("requests.shp.zip", Range="bytes=1000-", If_Range='"other"')
     assert other.content == whole.content
-    beyond = await night.get("requests.gpkg", 416, Range=f"bytes={size}-")
+    beyond = await night.get("requests.shp.zip", 416, Range=f"bytes={size}-")
     assert beyond.headers["content-range"] == f"bytes */{size}"
     for known in ({"If_None_Match": tag}, {"If_Modified_Since": whole.headers["last-modified"]}):
-        same = await night.get("requests.gpkg", 304, **known)
+        same = await night.get("requests.shp.zip", 304, **known)
         assert same.content == b""
-    head = await night.client.head("/open-data/requests.gpkg")
+    head = await night.client.head("/open-data/requests.shp.zip")
     assert (head.content, head.headers["content-length"]) == (b"", str(size))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mapserve.export.texts import cell
+from mapserve.export.cells import cell
 
 
 @pytest.mark.parametrize(
