@@ -38,8 +38,9 @@ from open311.errors import Problem
 from open311.settings import Settings
 
 _EXPOSED = (
-    "Accept-Ranges Content-Length Content-Range ETag Idempotent-Replayed Link "
-    "Possible-Duplicate-Of Retry-After X-Request-Id X-Total-Count"
+    "Accept-Continuation Accept-Ranges Content-Bbox Content-Crs Content-Disposition "
+    "Content-Length Content-Range ETag Idempotent-Replayed Link Possible-Duplicate-Of Retry-After "
+    "X-Request-Id X-Style-Notes X-Tile-Truncated X-Total-Count"
 )
 _CORS = CORSConfig(
     allow_origins=["*"],

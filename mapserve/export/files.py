@@ -1,7 +1,7 @@
 """Formats that need a file first, which a process of its own writes.
 
-The libraries for them take as much memory as the rest of the server, GDAL keeps up to 100 MB for
-the index of a GeoPackage, and what none of them gives back goes with the process.
+The libraries for them take two thirds of the memory of the whole server, which they never give
+back, GDAL more with the size of the file; so it goes with the process.
 """
 
 import asyncio

@@ -26,6 +26,7 @@ _GEOMETRY = "geometry"
 _MOST_SHEET_ROWS = 1_048_576
 _MOST_EXACT = 2**53
 _DBF_NAME = 10
+_INDEX_BYTES = 50_000_000
 _TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "integer": pa.int64(),
@@ -87,6 +88,8 @@ def write_gpkg(heading: Heading, batches: Iterator[Batch], folder: Path) -> Path
     """GeoPackage, with its index."""
     path = folder / f"{heading.layer}.gpkg"
     reader = _reader(heading, batches)
+    # for its index GDAL takes a tenth of the machine's, if it is not told
+    pyogrio.set_gdal_config_options({"OGR_GPKG_MAX_RAM_USAGE_RTREE": str(_INDEX_BYTES)})
     # its own number of a row is a column too
     (number,) = distinct(["fid"], reader.schema.names)
     geometry = reader.schema.names[-1]
