@@ -18,6 +18,7 @@ _HERE = Path(__file__).parent
 _EQUAL = text((_HERE / "geocoding_equal.sql").read_text())
 _ALIKE = text((_HERE / "geocoding_alike.sql").read_text())
 _DESCRIBE = text((_HERE / "geocoding_describe.sql").read_text())
+_SUBURBS = text((_HERE / "suburbs.sql").read_text())
 _THRESHOLD = text("select set_config('pg_trgm.similarity_threshold', :threshold, true)")
 _KNOWN = text("""
 select place.name, st_y(geom) as lat, st_x(geom) as long
@@ -35,6 +36,7 @@ _MOST_WORDS_ALIKE = 3
 _SHORTEST_ALIKE = 5
 _MOST_ALIKE = 24
 _NAMED = 0.7
+_LATEST = 1000
 _PRECISE = ("address", "neighbourhood", "suburb", "campus")
 
 
@@ -92,6 +94,17 @@ async def municipality_of(connection: AsyncConnection, jurisdiction_id: str) -> 
     """The code of a jurisdiction's municipality, if it has one."""
     found = await connection.execute(_MUNICIPALITY, {"jurisdiction_id": jurisdiction_id})
     return found.scalar_one_or_none()
+
+
+async def suburbs(connection: AsyncConnection, jurisdiction_id: str) -> list[str]:
+    """The names of places around which a city's latest requests lie, the most first.
+
+    Empty for a jurisdiction without a municipality, or without requests.
+    """
+    code = await municipality_of(connection, jurisdiction_id)
+    names = {"jurisdiction_id": jurisdiction_id, "municipality_code": code}
+    found = await connection.execute(_SUBURBS, names | {"latest": _LATEST})
+    return list(found.scalars())
 
 
 async def look_up(

@@ -29,6 +29,8 @@ limit 1
 """)
 
 CACHE_SECONDS = 3.0
+MOST_SUBURBS = 9
+"""With one more for none of them, as many as a list of WhatsApp has."""
 
 
 class JurisdictionSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +51,14 @@ class JurisdictionSettings(Struct, frozen=True, forbid_unknown_fields=True):
             " those left out go by the names of the services ([languages.md](languages.md))."
         ),
     ] = {}
+    suburbs: Annotated[
+        list[str],
+        Meta(
+            max_length=MOST_SUBURBS,
+            description="What citizens who write no place that is known are asked to choose from, "
+            f"{MOST_SUBURBS} at most; where there are none, where the latest requests are.",
+        ),
+    ] = []
     hex_minimum: Annotated[
         int,
         Meta(

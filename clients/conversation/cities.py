@@ -8,10 +8,12 @@ from msgspec.structs import replace
 
 from clients.conversation.state import City, Offer, Question
 from clients.georeport import GeoReport
-from open311 import jurisdictions, wire
+from open311 import geocoding, jurisdictions, wire
 from open311.context import Context
+from open311.jurisdictions import Jurisdiction
 
 _REMEMBERED_SECONDS = 30.0
+_SUBURBS_SECONDS = 86_400.0
 
 
 class Cities:
@@ -20,6 +22,7 @@ class Cities:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._known: dict[str, tuple[float, City]] = {}
+        self._suburbs_of: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._alone = asyncio.Lock()
 
     async def find(self, jurisdiction_id: str, desk: GeoReport) -> City:
@@ -56,7 +59,20 @@ class Cities:
             contact=known.contact,
             emergency=known.settings.emergency,
             categories=tuple(known.settings.categories.items()),
+            suburbs=await self._suburbs(known),
         )
+
+    async def _suburbs(self, city: Jurisdiction) -> tuple[str, ...]:
+        """Those that the city chose, or where its requests are: that is looked up once a day."""
+        if city.settings.suburbs:
+            return tuple(city.settings.suburbs)
+        until, found = self._suburbs_of.get(city.jurisdiction_id, (0.0, ()))
+        if until < time.monotonic():
+            async with self._context.db.begin(city.jurisdiction_id) as connection:
+                named = await geocoding.suburbs(connection, city.jurisdiction_id)
+            found = tuple(named[: jurisdictions.MOST_SUBURBS])
+            self._suburbs_of[city.jurisdiction_id] = time.monotonic() + _SUBURBS_SECONDS, found
+        return found
 
 
 async def _offer(service: wire.Service, desk: GeoReport) -> Offer:

@@ -30,6 +30,8 @@ LIKELY = 0.15
 _LISTED = 3
 _LATE = timedelta(minutes=15)
 _LONGEST_READ_BACK = 200
+_PICKED = ("city", "service", "group", "question", "which_place", "suburb")
+"""Questions with a list to pick from."""
 
 
 def go_on(state: State, heard: Heard, city: City, command: str) -> Turn:
@@ -87,22 +89,29 @@ def _answer(state: State, heard: Heard, city: City, command: str) -> Turn | None
             return _take_back(state)
         case "filed" | "joined" if picked == "yes":
             return say(state, Reply("welcome"))
-        case "city" | "service" | "group" | "question" | "which_place" if picked is not None:
+        case asked if asked in _PICKED and picked is not None:
             return next_question(_take(state, picked, city), city)
         case "question" if heard.text and not _question(state, city).choices:
             return next_question(_take(state, heard.text, city), city)
         case "place" if heard.text and not heard.spot:
-            return next_question(replace(state, draft=_placed(state.draft, heard)), city)
+            return next_question(replace(state, draft=_placed(state.draft, heard, city)), city)
+        case "suburb" if heard.text and not heard.spot:
+            return next_question(_take(state, heard.text, city), city)
     if command or (state.draft == Draft() and commands.number(heard.text) is not None):
         return continue_after(state, Reply("not_understood"), city)
     return None
 
 
-def _placed(draft: Draft, heard: Heard) -> Draft:
-    """The draft with the place that was written: as it was written, unless it means several."""
+def _placed(draft: Draft, heard: Heard, city: City) -> Draft:
+    """The draft with the place that was written: as it was written, unless it means several.
+
+    Where it names none that is known, the suburb is still to be asked for.
+    """
     draft = replace(draft, photos=(*draft.photos, *heard.photos))
     if len(heard.spots) > 1:
         return replace(draft, places=heard.spots)
+    if not heard.spots and city.suburbs:
+        return replace(draft, unplaced=heard.text)
     known = heard.spots[0] if heard.spots else Spot("")
     return replace(draft, spot=replace(known, name=heard.text))
 
@@ -137,6 +146,9 @@ def _take(state: State, picked: str, city: City) -> State:
             name, _, point = picked.partition("\t")
             lat, long = (float(part) for part in point.split()) if point else (None, None)
             draft = replace(draft, spot=Spot(name, lat, long), places=())
+        case "suburb":
+            name = draft.unplaced if picked == OTHER else f"{draft.unplaced}, {picked}"
+            draft = replace(draft, spot=Spot(name), unplaced="")
         case "question":
             answered = (*draft.answers, (_question(state, city).code, picked))
             draft = replace(draft, answers=answered)
@@ -194,7 +206,7 @@ def next_question(state: State, city: City) -> Turn:
     if _question(state, city).code:
         return _ask_question(state, city)
     if draft.spot is None:
-        return _which_place(state) if draft.places else _ask_place(state)
+        return _ask_where(state, city)
     return _read_back(state, city)
 
 
@@ -231,6 +243,16 @@ def _ask_question(state: State, city: City) -> Turn:
     keys = tuple(key for key, _ in question.choices)
     names = tuple(name for _, name in question.choices)
     return ask(state, "question", keys, Reply("question", {"question": question.text}, names))
+
+
+def _ask_where(state: State, city: City) -> Turn:
+    """Of several places which; of none that is known the suburb; or the place at all."""
+    if state.draft.places:
+        return _which_place(state)
+    if state.draft.unplaced and city.suburbs:
+        names = (*city.suburbs, "@choice.none_of_them")
+        return ask(state, "suburb", (*city.suburbs, OTHER), Reply("which_suburb", choices=names))
+    return _ask_place(state)
 
 
 def _ask_place(state: State) -> Turn:
@@ -291,8 +313,8 @@ def wait_no_longer(state: State, silent: Silent, city: City) -> Turn:
     draft = state.draft
     if state.asked in ("service", "group") and draft.spot and city.catch_all:
         draft = replace(draft, service_code=city.catch_all)
-    elif state.asked == "place" and draft.words and draft.service_code:
-        draft = replace(draft, spot=Spot(city.name))
+    elif state.asked in ("place", "suburb") and draft.words and draft.service_code:
+        draft = replace(draft, spot=Spot(draft.unplaced or city.name))
     elif state.asked != "confirm":
         return Turn(state)
     return file(replace(state, draft=draft))

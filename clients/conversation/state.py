@@ -50,6 +50,8 @@ class City(Struct, frozen=True):
     """The cities (id, name) that the number serves, when they are several."""
     categories: tuple[tuple[str, str], ...] = ()
     """Which of its services it chose for categories of messages."""
+    suburbs: tuple[str, ...] = ()
+    """What is offered to whoever writes no place that is known."""
 
     def offer(self, service_code: str | None) -> Offer | None:
         """A service by its code."""
@@ -71,6 +73,8 @@ class Draft(Struct, frozen=True):
     spot: Spot | None = None
     places: tuple[Spot, ...] = ()
     """The places that may be meant, when they are several."""
+    unplaced: str = ""
+    """What was written of the place, when it names none that is known."""
     photos: tuple[Attached, ...] = ()
     answers: tuple[tuple[str, str], ...] = ()
     city: str | None = None

@@ -10,7 +10,7 @@ import pytest
 
 from demo import load as demo
 from geo import cells
-from open311 import keys
+from open311 import geocoding, jurisdictions, keys
 from open311.db import Database
 from open311.errors import Forbidden
 from open311.jurisdictions import test_id as endpoint_of
@@ -44,6 +44,15 @@ async def test_every_row_of_the_demo_is_there(database: Database) -> None:
     # local time in the file
     first = boston["101000295613"]
     assert first.requested_datetime == datetime(2011, 7, 1, 5, 32, 33, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("cities")
+async def test_suburbs_are_where_the_latest_requests_are(database: Database) -> None:
+    async with database.begin("capetown.gov.za") as connection:
+        named = await geocoding.suburbs(connection, "capetown.gov.za")
+        assert await geocoding.suburbs(connection, "boston.gov") == []
+    assert len(named) == len(set(named)) > jurisdictions.MOST_SUBURBS
+    assert {"Bellville South", "Belrail"} <= set(named[: jurisdictions.MOST_SUBURBS])
 
 
 @pytest.mark.usefixtures("cities")

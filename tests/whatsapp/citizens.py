@@ -128,7 +128,7 @@ class World(Struct, frozen=True):
         return [message.get("Body", "") for message in self.messages(sender)]
 
     def messages(self, sender: str = CITIZEN) -> list[dict[str, str]]:
-        """The messages to a citizen; tasks that other tests left may send more, to others."""
+        """The messages to a citizen."""
         return [
             message
             for message in self.provider.sent

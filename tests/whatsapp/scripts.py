@@ -12,10 +12,22 @@ _LINE = re.compile(r"(\w*)([><~=])\s*(.*)")
 _PART = re.compile(r"\[(\w+)\s*([^\]]*)\]\s*(.*)")
 
 
+_HEADERS = ("languages:", "suburbs:")
+
+
 def languages(script: Path) -> list[str]:
     """The languages that a script wants its city to have."""
-    found = re.search(r"^languages:(.*)$", script.read_text(), re.MULTILINE)
-    return [code.strip() for code in found.group(1).split(",")] if found else ["en"]
+    return _listed(script, "languages") or ["en"]
+
+
+def suburbs(script: Path) -> list[str]:
+    """The suburbs that a script wants its city to offer."""
+    return _listed(script, "suburbs")
+
+
+def _listed(script: Path, header: str) -> list[str]:
+    found = re.search(rf"^{header}:(.*)$", script.read_text(), re.MULTILINE)
+    return [each.strip() for each in found.group(1).split(",")] if found else []
 
 
 class Player:
@@ -28,7 +40,7 @@ class Player:
     async def play(self, name: str, lines: list[str]) -> None:
         """Say each line that is to be said; raises AssertionError at what comes back otherwise."""
         for number, line in enumerate(lines, 1):
-            if not line.strip() or line.startswith(("#", "languages:")):
+            if not line.strip() or line.startswith(("#", *_HEADERS)):
                 continue
             match = _LINE.fullmatch(line.strip())
             assert match, f"{name}:{number} cannot be read: {line}"

@@ -3,15 +3,20 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from open311 import jurisdictions
 from open311.db import Database
 from tests.whatsapp.citizens import World
-from tests.whatsapp.scripts import SCRIPTS, Player, languages
+from tests.whatsapp.scripts import SCRIPTS, Player, languages, suburbs
 
 pytestmark = pytest.mark.anyio
-_SPEAK = text("update jurisdiction set languages = :codes where jurisdiction_id = :city")
+_SET = text("""
+update jurisdiction
+set languages = :languages, settings = settings || jsonb_build_object('suburbs', :suburbs)
+where jurisdiction_id = :city
+""").bindparams(bindparam("suburbs", type_=JSONB))
 
 
 def test_there_are_many_in_many_languages() -> None:
@@ -30,6 +35,7 @@ async def test_conversation(
     world: World, database: Database, script: Path, lines: list[str]
 ) -> None:
     async with database.shared() as connection:
-        await connection.execute(_SPEAK, {"codes": languages(script), "city": world.city})
+        wanted = {"languages": languages(script), "suburbs": suburbs(script)}
+        await connection.execute(_SET, wanted | {"city": world.city})
     jurisdictions.forget(world.context.db)
     await Player(world).play(script.name, lines)

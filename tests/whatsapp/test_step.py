@@ -42,6 +42,7 @@ CITY = City(
     "0860 103 089",
     "107",
 )
+SUBURBS = replace(CITY, suburbs=("Bellville", "Parow"))
 PIN = Spot("Main Road", -33.9, 18.6)
 PHOTO = Attached("https://example.org/1", "image/jpeg")
 WORDS = Heard(NOW, "a deep hole in the road", guesses=(("HOLE", 0.95),))
@@ -162,6 +163,37 @@ def test_a_place_in_words_is_taken_as_it_was_written() -> None:
     state, said = talk(WORDS, hear("behind the clinic in Site C"))
     assert said[-1] == "confirm"
     assert state.draft.spot == Spot("behind the clinic in Site C")
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (hear("2"), "by the tap, Parow"),
+        (hear("Parow"), "by the tap, Parow"),
+        (hear("Elsies River"), "by the tap, Elsies River"),
+        (hear("3"), "by the tap"),
+        (Silent(2, NOW), "by the tap"),
+        (PLACE, "Main Road"),
+    ],
+    ids=["number", "name", "another", "none of them", "silence", "pin"],
+)
+def test_a_place_that_is_not_known_is_asked_its_suburb(answer: Event, name: str) -> None:
+    state, said = talk(WORDS, hear("by the tap"), city=SUBURBS)
+    assert said[-1] == "which_suburb"
+    state, said = talk(answer, state=state, city=SUBURBS)
+    draft = state.errand.draft if isinstance(state.errand, File) else state.draft
+    assert draft.spot is not None
+    assert draft.spot.name == name
+    assert said == (["confirm"] if isinstance(answer, Heard) else [])
+
+
+def test_the_place_is_asked_again_after_a_suburb_that_was_outside() -> None:
+    state, _ = talk(WORDS, hear("by the tap"), hear("1"), hear("yes"), city=SUBURBS)
+    state, said = talk(filed(state, "outside"), state=state, city=SUBURBS)
+    assert (state.asked, said) == ("place", ["outside"])
+    state, said = talk(hear("near the school"), hear("2"), state=state, city=SUBURBS)
+    assert said[-1] == "confirm"
+    assert state.draft.spot == Spot("near the school, Parow")
 
 
 def test_a_place_outside_is_asked_again() -> None:
@@ -328,8 +360,11 @@ silents = st.builds(Silent, st.integers(0, 9), st.just(NOW))
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.one_of(heards, heards, dones, silents), max_size=12))
-def test_whatever_is_sent_the_conversation_makes_sense(events: list[Event]) -> None:
+@given(st.lists(st.one_of(heards, heards, dones, silents), max_size=12), st.booleans())
+def test_whatever_is_sent_the_conversation_makes_sense(
+    events: list[Event], has_suburbs: bool
+) -> None:
+    city = SUBURBS if has_suburbs else CITY
     state = State()
     for event in events:
         if isinstance(event, Done) and state.errand:
@@ -337,7 +372,7 @@ def test_whatever_is_sent_the_conversation_makes_sense(events: list[Event]) -> N
         if isinstance(event, Silent):
             event = replace(event, turn=state.turn)
         waiting = state.errand
-        turn = step(state, event, CITY)
+        turn = step(state, event, city)
         said = catalogues.say(turn.state.language, turn.replies, {"link": ""})
         questions = [reply for reply in turn.replies if reply.choices]
         assert len(questions) <= 1, "one question at a time"
