@@ -7,6 +7,7 @@ import httpx
 from msgspec import Struct
 
 from clients.channels.provider import Provider
+from clients.conversation.alone import Alone
 from clients.conversation.cities import Cities
 from clients.conversation.senses import Senses
 from clients.conversation.state import City
@@ -41,6 +42,7 @@ class Desk:
         self.senses = senses or Senses()
         self.provider = Provider(context.settings)
         self.cities = Cities(context)
+        self.answering, self.sending = Alone(), Alone()
         self._filed_at: dict[tuple[str, str], GeoReport] = {}
         own: Any = georeport.alone(context)  # its types are narrower than those of ASGI
         self._own = httpx.ASGITransport(own, client=("127.0.0.1", 0))

@@ -5,6 +5,7 @@ it has it already.
 """
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -41,7 +42,11 @@ class _Mail(Struct, frozen=True):
 
 async def send(desk: Desk, home: str, payload: dict[str, Any]) -> None:
     """Task `messages.send`: send all that waits in a conversation. Raises Later."""
-    conversation_id = payload["conversation_id"]
+    who = (home, payload["conversation_id"])
+    await desk.sending.run(who, partial(_send_all, desk, *who))
+
+
+async def _send_all(desk: Desk, home: str, conversation_id: str) -> None:
     while await _send_next(desk, home, conversation_id):
         pass
 

@@ -6,6 +6,7 @@ key of its own, so it is tried again and done once.
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -38,7 +39,12 @@ class _Heard(Struct):
 
 async def go_on(desk: Desk, home: str, payload: dict[str, Any]) -> None:
     """Task `conversation.continue`: answer all that waits of a conversation, in its order."""
-    done, who = None, Follower(home, payload["conversation_id"])
+    who = Follower(home, payload["conversation_id"])
+    await desk.answering.run(who, partial(_go_on, desk, who))
+
+
+async def _go_on(desk: Desk, who: Follower) -> None:
+    done = None
     while True:
         errand, contact, channel = await _answer_all(desk, who, done)
         if errand is None:
