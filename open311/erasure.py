@@ -1,6 +1,6 @@
-"""Forget a person: who they are, what they wrote, and what was written to them."""
+"""Forget a person: who they are, what they wrote and said, and what was written to them."""
 
-from open311 import conversations, reporters, tasks
+from open311 import conversations, media, reporters, tasks
 from open311.db import Database
 
 PROVIDER_KIND = "messages.erase"
@@ -14,4 +14,5 @@ async def erase(db: Database, jurisdiction_id: str, reporter_id: str, actor: str
         if ids:
             payload = {"provider_ids": ids}
             await tasks.add(connection, jurisdiction_id, PROVIDER_KIND, reporter_id, payload)
+        await media.forget(connection, jurisdiction_id, reporter_id)
     return await reporters.erase(db, jurisdiction_id, reporter_id, actor)

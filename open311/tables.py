@@ -206,11 +206,16 @@ media = Table(
     Column("size", Integer, nullable=False),
     Column("width", Integer),
     Column("height", Integer),
+    Column("access", Text, nullable=False, server_default="public"),
+    Column("reporter_id", Text),
     instant("created_at", now=True),
+    CheckConstraint("access in ('public', 'staff')", name="access"),
     within("service_request", "service_request_id", "service_request_id"),
     within("request_update", "update_id", "update_id"),
+    within("reporter", "reporter_id", "reporter_id"),
     Index(None, "jurisdiction_id", "service_request_id"),
     Index(None, "jurisdiction_id", "object_key"),
+    Index(None, "jurisdiction_id", "reporter_id"),
 )
 
 token = Table(

@@ -12,7 +12,7 @@ from saq import Status
 from saq.queue.redis import RedisQueue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.conversation import errands, notices, photos, polling, sending, turns
+from clients.conversation import enclosures, errands, notices, polling, sending, turns
 from clients.conversation.desk import Desk
 from clients.conversation.senses import Guesses, Senses, by_words
 from clients.conversation.state import City
@@ -30,6 +30,7 @@ from open311 import (
     events,
     housekeeping,
     inbox,
+    media,
     outbox,
     remote_media,
     reporters,
@@ -63,8 +64,9 @@ def handlers(context: Context) -> Handlers:
         turns.SILENT_KIND: partial(turns.keep_silence, desk),
         outbox.KIND: partial(sending.send, desk),
         subscriptions.KIND: partial(notices.tell, desk),
-        errands.PHOTO_KIND: partial(photos.bring, desk),
-        erasure.PROVIDER_KIND: partial(photos.erase, desk),
+        errands.MEDIA_KIND: partial(enclosures.bring, desk),
+        erasure.PROVIDER_KIND: partial(enclosures.erase, desk),
+        media.FORGET_KIND: partial(media.take_out, context),
         "token.issue": partial(tokens.issue, context.db),
         "media.copy": partial(remote_media.copy, context),
         reading.KIND: partial(reading.read, context.db, context.settings),

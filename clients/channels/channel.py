@@ -14,6 +14,11 @@ class Attached(Struct, frozen=True):
     url: str
     content_type: str
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether it is to be listened to."""
+        return self.content_type.startswith("audio/")
+
 
 class Inbound(Struct, frozen=True):
     """One message of a citizen, the same of every channel. Addresses are phone numbers (E.164)."""

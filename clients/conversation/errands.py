@@ -6,12 +6,12 @@ from clients.channels.channel import Attached
 from clients.conversation.desk import Desk
 from clients.conversation.state import Done, Draft, Errand, File, LookUp, Spot, Tell
 from clients.georeport import GeoReport, Refused
-from open311 import dates, subscriptions, tasks, wire
+from open311 import dates, reporters, subscriptions, tasks, wire
 from open311.reporters import Contact
 from open311.subscriptions import Follower
 from open311.tasks import Later
 
-PHOTO_KIND = "message.photo"
+MEDIA_KIND = "message.media"
 _TOKEN_SECONDS = 2.0
 _LONGEST_PLACE = 500
 
@@ -62,7 +62,7 @@ async def _file(
         done = await _receipt(desk, api, errand, receipt, where)
     if done.reference:
         await _follow(desk, who, where, done.reference)
-        await _attach(desk, who, errand.key, where, done.reference, draft.photos)
+        await _attach(desk, who, errand.key, where, done.reference, draft.attached, contact)
     return done
 
 
@@ -123,7 +123,7 @@ async def _tell(desk: Desk, who: Follower, contact: Contact | None, errand: Tell
                 "phone": contact.phone if contact else None,
             }
         )
-    await _attach(desk, who, errand.key, errand.city, errand.reference, errand.photos)
+    await _attach(desk, who, errand.key, errand.city, errand.reference, errand.attached, contact)
     return Done(errand.key, "told", dates.now(), errand.reference)
 
 
@@ -147,14 +147,21 @@ async def _attach(
     key: str,
     where: str,
     reference: str,
-    photos: tuple[Attached, ...],
+    attached: tuple[Attached, ...],
+    contact: Contact | None,
 ) -> None:
-    """Have the photos fetched, each by itself: a report never waits for them."""
-    if not photos:
+    """Have what is attached fetched, each by itself: a report never waits for it."""
+    if not attached:
         return
-    async with desk.context.db.begin(where) as connection:
-        for number, photo in enumerate(photos):
+    context = desk.context
+    async with context.db.begin(where) as connection:
+        sender = None
+        if contact and any(each.is_recording for each in attached):
+            sender = await reporters.store(connection, context.settings, where, contact)
+        for number, each in enumerate(attached):
             name = f"{who.conversation_id}-{key}-{number}"
-            payload = {"reference": reference, "url": photo.url, "name": name}
+            payload = {"reference": reference, "url": each.url, "name": name}
             payload["since"] = dates.now().isoformat()
-            await tasks.add(connection, where, PHOTO_KIND, name, payload)
+            if sender:
+                payload["reporter_id"] = sender
+            await tasks.add(connection, where, MEDIA_KIND, name, payload)

@@ -42,7 +42,7 @@ def reopen(state: State, heard: Heard, _city: City, _command: Command) -> Turn:
     filed = heard.about or (state.filed[-1] if state.filed else None)
     if filed is None:
         return say(state, Reply("status_of_what"))
-    errand = Tell("", filed.city, filed.reference, "reopen", heard.text, heard.photos)
+    errand = Tell("", filed.city, filed.reference, "reopen", heard.text, heard.attached)
     return give(state, errand)
 
 
@@ -53,10 +53,10 @@ def about_old(state: State, heard: Heard, command: str) -> Turn | None:
         return None
     if heard.choice == "not_fixed":
         return reopen(state, heard, _NOWHERE, Command("not_fixed"))
-    if not (heard.text or heard.photos):
+    if not (heard.text or heard.attached):
         return None
     filed = heard.about
-    errand = Tell("", filed.city, filed.reference, "unchanged", heard.text, heard.photos)
+    errand = Tell("", filed.city, filed.reference, "unchanged", heard.text, heard.attached)
     return give(state, errand)
 
 

@@ -1,4 +1,4 @@
-"""Make sense of a message: its words, its pin, its photos, and what it answers to."""
+"""Make sense of a message: its words, its pin, what is attached, and what it answers to."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from open311.conversations import Connection
 from open311.errors import NotFound
 from open311.inbox import Letter
 
-_PHOTO, _VOICE = "image/", "audio/"
+_ATTACHED = ("image/", "audio/")
 _NEAR_METRES = 300.0
 _MOST_PLACES = 4
 _NAMED = 0.7
@@ -39,8 +39,9 @@ async def hear(here: Here, state: State, inbound: Inbound, at: datetime) -> Hear
         at=at,
         text=text,
         spot=await _spot(connection, inbound),
-        photos=tuple(each for each in inbound.attached if each.content_type.startswith(_PHOTO)),
-        has_voice=any(each.content_type.startswith(_VOICE) for each in inbound.attached),
+        attached=tuple(
+            each for each in inbound.attached if each.content_type.startswith(_ATTACHED)
+        ),
         is_pin_lost=_is_pin_lost(inbound),
         choice=inbound.choice,
         about=await _about(here, state, inbound),

@@ -39,16 +39,15 @@ def go_on(state: State, heard: Heard, city: City, command: str) -> Turn:
     turn = _answer(state, heard, city, command)
     if turn is not None:
         return turn
-    if _is_late_photo(state, heard):
+    if _is_late(state, heard):
         filed = state.filed[-1]
-        errand = Tell("", filed.city, filed.reference, "unchanged", photos=heard.photos)
+        errand = Tell("", filed.city, filed.reference, "unchanged", attached=heard.attached)
         return give(state, errand)
     if heard.is_pin_lost and not _is_located(state.draft):
         return continue_after(state, Reply("pin_lost"), city)
     state = _add(state, heard)
     if state.draft == Draft():
-        key = "voice" if heard.has_voice else "describe"
-        return ask(state, "describe", (), Reply(key))
+        return ask(state, "describe", (), Reply("describe"))
     return next_question(state, city)
 
 
@@ -57,10 +56,10 @@ def _is_located(draft: Draft) -> bool:
     return draft.spot is not None and draft.spot.lat is not None
 
 
-def _is_late_photo(state: State, heard: Heard) -> bool:
-    """A photo by itself, moments after a report was filed: it belongs to that."""
-    only_photos = heard.photos and not (heard.text or heard.spot)
-    return bool(only_photos and state.draft == Draft() and moments_ago(state, heard.at, _LATE))
+def _is_late(state: State, heard: Heard) -> bool:
+    """A photo or recording alone, moments after a report was filed: it belongs to that."""
+    alone = heard.attached and not (heard.text or heard.spot)
+    return bool(alone and state.draft == Draft() and moments_ago(state, heard.at, _LATE))
 
 
 def pick(state: State, heard: Heard) -> str | None:
@@ -107,7 +106,7 @@ def _placed(draft: Draft, heard: Heard, city: City) -> Draft:
 
     Where it names none that is known, the suburb is still to be asked for.
     """
-    draft = replace(draft, photos=(*draft.photos, *heard.photos))
+    draft = replace(draft, attached=(*draft.attached, *heard.attached))
     if len(heard.spots) > 1:
         return replace(draft, places=heard.spots)
     if not heard.spots and city.suburbs:
@@ -172,7 +171,7 @@ def _add(state: State, heard: Heard) -> State:
         draft = replace(draft, spot=heard.spot, city=heard.city or draft.city)
     elif draft.spot is None:
         draft = _named(draft, heard.spots)
-    draft = replace(draft, photos=(*draft.photos, *heard.photos))
+    draft = replace(draft, attached=(*draft.attached, *heard.attached))
     return replace(state, draft=_guess(draft, heard))
 
 
@@ -200,7 +199,7 @@ def next_question(state: State, city: City) -> Turn:
     if city.shared_by and draft.city is None:
         return _ask_city(state, city)
     if not draft.words and draft.service_code is None:
-        return ask(state, "describe", (), Reply("describe_more" if draft.photos else "describe"))
+        return ask(state, "describe", (), Reply(_describe(draft)))
     if draft.service_code is None:
         return _ask_service(state, city)
     if _question(state, city).code:
@@ -208,6 +207,13 @@ def next_question(state: State, city: City) -> Turn:
     if draft.spot is None:
         return _ask_where(state, city)
     return _read_back(state, city)
+
+
+def _describe(draft: Draft) -> str:
+    """What asks for words: nobody has listened yet to who spoke."""
+    if draft.recordings:
+        return "voice"
+    return "describe_more" if draft.photos else "describe"
 
 
 def _ask_city(state: State, city: City) -> Turn:
@@ -277,7 +283,7 @@ def _read_back(state: State, city: City) -> Turn:
         "service": offer.name if offer else "",
         "place": draft.spot.name if draft.spot and draft.spot.name else "@place.pin",
         "description": _short(draft.description) or "-",
-        "photos": str(len(draft.photos)),
+        "photos": str(draft.photos),
     }
     key = "confirm_photos" if draft.photos else "confirm"
     told = Reply(key, values, ("@choice.yes", "@choice.change"))
@@ -311,7 +317,8 @@ def wait_no_longer(state: State, silent: Silent, city: City) -> Turn:
     if silent.turn != state.turn or state.errand is not None:
         return Turn(state)
     draft = state.draft
-    if state.asked in ("service", "group") and draft.spot and city.catch_all:
+    is_spoken = state.asked == "describe" and draft.recordings
+    if (state.asked in ("service", "group") or is_spoken) and draft.spot and city.catch_all:
         draft = replace(draft, service_code=city.catch_all)
     elif state.asked in ("place", "suburb") and draft.words and draft.service_code:
         draft = replace(draft, spot=Spot(draft.unplaced or city.name))

@@ -75,7 +75,7 @@ class Draft(Struct, frozen=True):
     """The places that may be meant, when they are several."""
     unplaced: str = ""
     """What was written of the place, when it names none that is known."""
-    photos: tuple[Attached, ...] = ()
+    attached: tuple[Attached, ...] = ()
     answers: tuple[tuple[str, str], ...] = ()
     city: str | None = None
     place_asked: bool = False
@@ -87,6 +87,16 @@ class Draft(Struct, frozen=True):
         """All that was written about it."""
         return "\n".join(self.words)
 
+    @property
+    def photos(self) -> int:
+        """How many photos came with it."""
+        return sum(not each.is_recording for each in self.attached)
+
+    @property
+    def recordings(self) -> int:
+        """How many recordings of what somebody says."""
+        return len(self.attached) - self.photos
+
 
 class File(Struct, frozen=True, tag=True):
     """File a report. `key` makes it one, however often it is tried."""
@@ -96,14 +106,14 @@ class File(Struct, frozen=True, tag=True):
 
 
 class Tell(Struct, frozen=True, tag=True):
-    """Tell something about a filed request: a status, words, or photos."""
+    """Tell something about a filed request: a status, words, photos, recordings."""
 
     key: str
     city: str
     reference: str
     status: str
     words: str | None = None
-    photos: tuple[Attached, ...] = ()
+    attached: tuple[Attached, ...] = ()
 
 
 class LookUp(Struct, frozen=True, tag=True):
@@ -153,8 +163,7 @@ class Heard(Struct, frozen=True):
     at: datetime
     text: str = ""
     spot: Spot | None = None
-    photos: tuple[Attached, ...] = ()
-    has_voice: bool = False
+    attached: tuple[Attached, ...] = ()
     choice: str | None = None
     about: Filed | None = None
     """The request that it answers to, by the message of ours that was replied to."""

@@ -24,7 +24,7 @@ from open311.reporters import Contact
 from open311.subscriptions import Follower
 
 SILENT_KIND = "conversation.silent"
-_PATIENCE = dict.fromkeys(("service", "group", "place", "suburb"), 3600)
+_PATIENCE = dict.fromkeys(("describe", "service", "group", "place", "suburb"), 3600)
 """Seconds after which what can be filed is filed, by the question that nobody answered."""
 
 

