@@ -14,7 +14,8 @@ Connection = AsyncConnection
 """A transaction, for those who only hand it on."""
 
 _LOCK = text("""
-select c.channel, c.sealed, c.stopped_at, c.heard_at, r.sealed as contact
+select c.channel, c.sealed, c.stopped_at, c.heard_at, r.sealed as contact,
+    c.sending_until > now() as is_sending
 from conversation c
 left join reporter r using (jurisdiction_id, reporter_id)
 where c.jurisdiction_id = :jurisdiction_id and c.conversation_id = :conversation_id
@@ -32,10 +33,15 @@ where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
 # the clock by what a burst allows.
 _PACE = text("""
 update conversation
-set paced_until = greatest(paced_until, now()) + make_interval(secs => :seconds)
+set paced_until = greatest(paced_until, now()) + make_interval(secs => :seconds),
+    sending_until = now() + make_interval(secs => :lease)
 where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
     and paced_until < now() + make_interval(secs => :ahead)
 returning 1
+""")
+_LET_GO = text("""
+update conversation set sending_until = null
+where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
 """)
 _SILENCE = text("""
 update conversation set stopped_at = coalesce(stopped_at, now())
@@ -76,6 +82,8 @@ class Standing(Struct, frozen=True):
     state: bytes | None
     stopped_at: datetime | None
     heard_at: datetime
+    is_sending: bool = False
+    """Whether a worker is sending one of its messages."""
 
 
 def identify(settings: Settings, jurisdiction_id: str, channel: str, ours: str, theirs: str) -> str:
@@ -95,7 +103,10 @@ async def take(
     contact, state = reporters.read_sealed(settings, row.contact), None
     if row.sealed is not None:
         state = secrets.cipher(settings.secret_keys).decrypt(row.sealed)
-    return Standing(conversation_id, row.channel, contact, state, row.stopped_at, row.heard_at)
+    return Standing(
+        *(conversation_id, row.channel, contact, state),
+        *(row.stopped_at, row.heard_at, bool(row.is_sending)),
+    )
 
 
 async def save(
@@ -126,11 +137,21 @@ async def pace(
     conversation_id: str,
     seconds: float,
     burst: int,
+    lease: float,
 ) -> bool:
-    """Take the right to send one message: one every so many seconds, and a few at once."""
+    """Take the right to send one message: one every so many seconds, and a few at once.
+
+    Nobody else sends in the conversation for `lease` seconds, or until it is let go.
+    """
     names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
-    pace = {"seconds": seconds, "ahead": seconds * burst}
+    pace = {"seconds": seconds, "ahead": seconds * burst, "lease": lease}
     return (await connection.execute(_PACE, names | pace)).first() is not None
+
+
+async def let_go(connection: AsyncConnection, jurisdiction_id: str, conversation_id: str) -> None:
+    """Note that a message is no longer being sent."""
+    names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
+    await connection.execute(_LET_GO, names)
 
 
 async def silence(connection: AsyncConnection, jurisdiction_id: str, conversation_id: str) -> None:

@@ -34,6 +34,7 @@ conversation = Table(
     instant("stopped_at", null=True),
     instant("heard_at", now=True),
     instant("paced_until", now=True),
+    instant("sending_until", null=True),
     within("reporter", "reporter_id", "reporter_id"),
     Index(None, "jurisdiction_id", "reporter_id"),
 )

@@ -36,8 +36,6 @@ where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
     and state in ('waiting', 'held', 'trying')
 order by number
 """)
-# One worker at a time sends in a conversation: in order, and none twice.
-_ALONE = text("select pg_try_advisory_xact_lock(hashtextextended('send ' || :conversation_id, 0))")
 _TRY = text("""
 update outbound set state = 'trying'
 where jurisdiction_id = :jurisdiction_id and outbound_id = :outbound_id
@@ -146,12 +144,6 @@ async def waiting(
         for row in await connection.execute(_WAITING, names)
         if row.sealed is not None
     ]
-
-
-async def alone(connection: AsyncConnection, conversation_id: str) -> bool:
-    """Whether nobody else sends in this conversation, until the transaction ends."""
-    found = await connection.execute(_ALONE, {"conversation_id": conversation_id})
-    return bool(found.scalar_one())
 
 
 async def trying(connection: AsyncConnection, jurisdiction_id: str, outbound_id: str) -> bool:

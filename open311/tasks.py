@@ -39,6 +39,7 @@ values (
 on conflict (jurisdiction_id, kind, dedupe_key) do nothing
 """)
 _CLAIM = text("select * from claim_tasks(:kinds, :most, :lease_seconds)").columns(payload=JSONB)
+_FINISH = text("select finish_tasks(:jurisdiction_ids, :ids, :tries)")
 _COUNT = text("select kind, state, number, oldest_seconds from count_tasks()")
 _LIST = text("""
 select id, kind, dedupe_key, state, attempts, last_error from task
@@ -62,7 +63,6 @@ def _mine(change: str) -> TextClause:
 
 
 _RENEW = _mine("lease_until = now() + make_interval(secs => :lease_seconds)")
-_FINISH = _mine("state = 'done', finished_at = now(), lease_until = null, last_error = null")
 _FAIL = _mine("""
     state = :state, lease_until = null, last_error = :last_error,
     run_after = now() + make_interval(secs => :pause)
@@ -129,20 +129,39 @@ async def add(
     await connection.execute(_ADD, names | rest)
 
 
-async def claim(db: Database, settings: Settings, kinds: Sequence[str], most: int) -> list[Claimed]:
-    """Take at most so many due tasks, of any jurisdiction."""
+async def claim(
+    db: Database,
+    settings: Settings,
+    kinds: Sequence[str],
+    most: int,
+    done: Sequence[Claimed] = (),
+) -> list[Claimed]:
+    """Take at most so many due tasks, of any jurisdiction; write first that others are done.
+
+    One transaction for all of them: most of what a task costs is to write its end.
+    """
     names = {"kinds": list(kinds), "most": most, "lease_seconds": settings.task_lease_seconds}
     async with db.shared() as connection:
-        rows = (await connection.execute(_CLAIM, names)).mappings().all()
+        if done:
+            ended = {
+                "jurisdiction_ids": [task.jurisdiction_id for task in done],
+                "ids": [task.id for task in done],
+                "tries": [task.attempts for task in done],
+            }
+            await connection.execute(_FINISH, ended)
+        rows = (await connection.execute(_CLAIM, names)).mappings().all() if most else []
+    for task in done:
+        _ENDED.labels(task.kind, "done").inc()
     return [msgspec.convert(dict(row), Claimed) for row in rows]
 
 
 async def work(
     db: Database, settings: Settings, handlers: Mapping[str, Handler], task: Claimed
-) -> None:
-    """Run a task's handler and write how it ended; stopped in the middle, it is free again.
+) -> bool:
+    """Run a task's handler; True when it is done, which is for `claim` to write.
 
-    A worker that dies writes nothing: then the lease runs out, and the task is due again.
+    How it ended otherwise is written here; stopped in the middle, it is free again. A worker that
+    dies writes nothing: then the lease runs out, and the task is due again.
     """
     try:
         _check_tries(settings, task)
@@ -156,7 +175,8 @@ async def work(
     except Exception as error:
         await _fail(db, settings, task, error)
     else:
-        await _end(db, _FINISH, task, "done")
+        return True
+    return False
 
 
 def _check_tries(settings: Settings, task: Claimed) -> None:

@@ -41,10 +41,17 @@ from open311 import (
 from open311.bell import QUEUE_NAME
 from open311.context import Context
 from open311.settings import Settings, SettingsError
-from open311.tasks import Handler
+from open311.tasks import Claimed, Handler
 
-CONCURRENCY = 8
 POLL_SECONDS = 2.0
+# A message on its way to the provider waits, and does nothing.
+_QUICK_TASKS, _LONG_TASKS = 24, 4
+_LONG_KINDS = frozenset(
+    {
+        *(errands.MEDIA_KIND, erasure.PROVIDER_KIND, media.FORGET_KIND, "media.copy"),
+        *(advising.KIND, uploads.KIND, snapshots.KIND, rollups.REBUILD),
+    }
+)
 _LISTEN_SECONDS = 10
 # Tasks that end together are followed by one claim, and not by one each.
 _PAUSE_SECONDS = 0.005
@@ -115,20 +122,21 @@ async def run(settings: Settings, known: Callable[[Context], Handlers] = handler
     """
     _learn_words(settings)
     snapshots.check(settings)
-    stop, due = asyncio.Event(), asyncio.Event()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     context = connections.open_context(settings)
+    lanes = _lanes(context, known(context))
     try:
         async with (
             _beside(housekeeping.run(context)),
             _beside(events.relay(context.db, rollups.follow, settings)),
-            _beside(_listen(settings, due)),
+            _beside(_listen(settings, lanes)),
             _beside(polling.run(Desk(context))),
             _beside(snapshots.run(context)),
         ):
             _log.info("worker started")
-            await _work(context, known(context), stop, due)
+            await asyncio.gather(*(lane.work(stop) for lane in lanes))
     finally:
         await connections.close_context(context)
         _log.info("worker stopped")
@@ -139,6 +147,14 @@ def _learn_words(settings: Settings) -> None:
         lexicon.use(settings.words_dir)
     except lexicon.LexiconError as error:
         raise SettingsError(f"WORDS_DIR: {error}") from None
+
+
+def _lanes(context: Context, known: Handlers) -> list["_Lane"]:
+    """What waits for others for long has a lane of its own."""
+    long = {kind: known[kind] for kind in known if kind in _LONG_KINDS}
+    quick = {kind: known[kind] for kind in known if kind not in _LONG_KINDS}
+    sizes = ((quick, _QUICK_TASKS), (long, _LONG_TASKS))
+    return [_Lane(context, kinds, most) for kinds, most in sizes if kinds]
 
 
 @asynccontextmanager
@@ -152,49 +168,68 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
         await asyncio.gather(going, return_exceptions=True)
 
 
-async def _work(context: Context, known: Handlers, stop: asyncio.Event, due: asyncio.Event) -> None:
-    """Claim, do, and claim again: every POLL_SECONDS, when woken, and whenever a task has ended.
+class _Lane:
+    """Some kinds of tasks, so many at a time: what takes long is in nobody else's way."""
 
-    What a task leaves to be done is so found by its own worker, which nobody needs to wake.
-    """
-    under_way: set[asyncio.Task[None]] = set()
+    def __init__(self, context: Context, known: Handlers, most: int) -> None:
+        self.due = asyncio.Event()
+        self._context, self._known, self._most = context, known, most
+        self._under_way: set[asyncio.Task[bool]] = set()
+        self._done: list[Claimed] = []
 
-    def over(doing: asyncio.Task[None]) -> None:
-        under_way.discard(doing)
-        due.set()
-        if not doing.cancelled() and (error := doing.exception()):
-            _log.warning("the end of a task was not written: %s", type(error).__name__)
+    async def work(self, stop: asyncio.Event) -> None:
+        """Claim, do, and claim again: every POLL_SECONDS, when woken, and when a task has ended.
 
-    while not stop.is_set():
-        due.clear()
-        free = CONCURRENCY - len(under_way)
-        claimed = await _claim(context, list(known), free) if free else []
-        for task in claimed:
-            doing = asyncio.create_task(tasks.work(context.db, context.settings, known, task))
-            under_way.add(doing)
-            doing.add_done_callback(over)
-        # either nothing else is due, or nobody is free
-        await _first(stop, due)
-        await asyncio.sleep(_PAUSE_SECONDS)
-    await _drain(under_way, context.settings.drain_seconds)
+        What a task leaves to be done is so found by its own worker, which nobody needs to wake.
+        """
+        while not stop.is_set():
+            self.due.clear()
+            for task in await self._claim(self._most - len(self._under_way)):
+                self._begin(task)
+            # either nothing else is due, or nobody is free
+            await _first(stop, self.due)
+            await asyncio.sleep(_PAUSE_SECONDS)
+        await self._drain(self._context.settings.drain_seconds)
 
+    def _begin(self, task: Claimed) -> None:
+        context = self._context
 
-async def _drain(under_way: set[asyncio.Task[None]], seconds: float) -> None:
-    """Let tasks finish; those that cannot give their leases back, and are done by another."""
-    if under_way:
-        await asyncio.wait(under_way, timeout=seconds)
-    late = list(under_way)
-    for doing in late:
-        doing.cancel()
-    await asyncio.gather(*late, return_exceptions=True)
+        def over(doing: asyncio.Task[bool]) -> None:
+            self._under_way.discard(doing)
+            self.due.set()
+            if doing.cancelled():
+                return
+            if error := doing.exception():
+                _log.warning("the end of a task was not written: %s", type(error).__name__)
+            elif doing.result():
+                self._done.append(task)
 
+        doing = asyncio.create_task(tasks.work(context.db, context.settings, self._known, task))
+        self._under_way.add(doing)
+        doing.add_done_callback(over)
 
-async def _claim(context: Context, kinds: list[str], most: int) -> list[tasks.Claimed]:
-    try:
-        return await tasks.claim(context.db, context.settings, kinds, most)
-    except Exception as error:  # the database is away: it comes back, and so do we
-        _log.warning("no tasks can be claimed: %s", type(error).__name__)
-        return []
+    async def _claim(self, most: int) -> list[Claimed]:
+        """Take what is due, as many as are free, and write what is done."""
+        if not (most or self._done):
+            return []
+        context, done = self._context, self._done
+        self._done = []
+        try:
+            return await tasks.claim(context.db, context.settings, list(self._known), most, done)
+        except Exception as error:  # the database is away: it comes back, and so do we
+            _log.warning("no tasks can be claimed: %s", type(error).__name__)
+            self._done = done + self._done
+            return []
+
+    async def _drain(self, seconds: float) -> None:
+        """Let tasks finish; those that cannot give their leases back, and are done by another."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=seconds)
+        late = list(self._under_way)
+        for doing in late:
+            doing.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        await self._claim(0)
 
 
 async def _first(stop: asyncio.Event, due: asyncio.Event) -> None:
@@ -204,7 +239,7 @@ async def _first(stop: asyncio.Event, due: asyncio.Event) -> None:
         wait.cancel()
 
 
-async def _listen(settings: Settings, due: asyncio.Event) -> None:
+async def _listen(settings: Settings, lanes: Sequence[_Lane]) -> None:
     """Be woken through Redis while it is there; a lost wake-up costs POLL_SECONDS.
 
     SAQ's own worker is not for this: it takes the process's signals, and without Redis it spins.
@@ -213,15 +248,16 @@ async def _listen(settings: Settings, due: asyncio.Event) -> None:
         queue = RedisQueue(redis, QUEUE_NAME)
         while True:
             try:
-                await _be_woken(queue, due)
+                await _be_woken(queue, lanes)
             except Exception as error:  # Redis is away: it comes back, and until then we look
                 _log.debug("nobody can wake this worker: %s", type(error).__name__)
                 await asyncio.sleep(POLL_SECONDS)
 
 
-async def _be_woken(queue: RedisQueue, due: asyncio.Event) -> None:
+async def _be_woken(queue: RedisQueue, lanes: Sequence[_Lane]) -> None:
     job = await queue.dequeue(timeout=_LISTEN_SECONDS)
     if job is not None:
         # finished first: a wake-up that was dropped as a repeat of this one came before the look
         await job.finish(Status.COMPLETE)
-        due.set()
+        for lane in lanes:
+            lane.due.set()

@@ -1,9 +1,12 @@
 """Send what is to be said: in order, once, no faster than allowed, and only when it is allowed.
 
 That a message is being tried is written before, so whoever finds it so asks the provider whether
-it has it already.
+it has it already. No transaction is open meanwhile: the provider may take its time.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -21,6 +24,8 @@ from open311.tasks import Later
 
 _BURST = 10
 _RECIPIENT_SECONDS = 6.0
+# Whoever sends has the conversation for so long; it is given up before somebody else has it.
+_LEASE_SECONDS, _SENDING_SECONDS = 30.0, 25.0
 _GIVEN_UP = timedelta(hours=24)
 _LONGEST_PAUSE = 600.0
 # Twilio's dictionary of errors: outside the window; the recipient opted out; too many at a time.
@@ -53,25 +58,27 @@ async def _send_all(desk: Desk, home: str, conversation_id: str) -> None:
 
 async def _send_next(desk: Desk, home: str, conversation_id: str) -> bool:
     """Send one message; False when none is left that may be sent."""
-    async with desk.context.db.begin(home) as alone:
-        if not await outbox.alone(alone, conversation_id):
-            raise Later(1.0)
-        async with desk.context.db.begin(home) as connection:
-            mail = await _choose(desk, connection, home, conversation_id)
-        if mail is None:
-            return False
-        await _deliver(mail, alone)
+    async with desk.context.db.begin(home) as connection:
+        mail = await _choose(desk, connection, home, conversation_id)
+    if mail is None:
+        return False
+    await _deliver(mail)
     return mail.is_followed
 
 
 async def _choose(
     desk: Desk, connection: Connection, home: str, conversation_id: str
 ) -> _Mail | None:
-    """The next message, marked as being tried; what may not be sent now is held back."""
+    """The next message, marked as being tried; what may not be sent now is held back.
+
+    Raises Later when another worker is sending, or when it would be too fast.
+    """
     settings = desk.context.settings
     standing = await conversations.take(connection, settings, home, conversation_id)
     if standing is None or standing.contact is None:
         return None
+    if standing.is_sending:
+        raise Later(1.0)
     channel = CHANNELS[standing.channel]
     messages = await outbox.waiting(connection, settings, home, conversation_id)
     for number, message in enumerate(messages, 1):
@@ -79,9 +86,8 @@ async def _choose(
         if not _may_be_said(mail):
             await outbox.hold(connection, home, message.outbound_id, _CLOSED)
             continue
-        if not await conversations.pace(
-            connection, home, conversation_id, _RECIPIENT_SECONDS, _BURST
-        ):
+        pace = (_RECIPIENT_SECONDS, _BURST, _LEASE_SECONDS)
+        if not await conversations.pace(connection, home, conversation_id, *pace):
             raise Later(_RECIPIENT_SECONDS)
         await outbox.trying(connection, home, message.outbound_id)
         return mail
@@ -119,50 +125,65 @@ def _parameters(mail: _Mail) -> dict[str, str]:
     return channel.write(Addressed(ours, theirs, mail.message.said, _template(mail), callback))
 
 
-async def _deliver(mail: _Mail, alone: Connection) -> None:
+async def _deliver(mail: _Mail) -> None:
     """Send, and write what became of it. Raises Later when it must be tried again."""
     if not mail.channel.is_sent:
-        return await _note(alone, mail, None, "delivered")
-    parameters = _parameters(mail)
-    provider, message = mail.desk.provider, mail.message
+        return await _note(mail, None, "delivered")
     try:
-        sid = None
-        if message.state == "trying":
-            sid = await provider.find(parameters, message.created_at)
-        sid = sid or await provider.send(parameters)
+        async with asyncio.timeout(_SENDING_SECONDS):
+            sid = await _hand_over(mail)
     except Declined as declined:
-        await _decline(mail, alone, declined.code)
+        await _decline(mail, declined.code)
     except Unreachable as away:
-        await _postpone(mail, alone, away)
+        await _postpone(mail, away)
+    except TimeoutError:
+        await _postpone(mail, Unreachable(is_unknown=True))
     else:
-        await _note(alone, mail, sid, "sent")
+        await _note(mail, sid, "sent")
 
 
-async def _decline(mail: _Mail, alone: Connection, code: int) -> None:
+async def _hand_over(mail: _Mail) -> str:
+    """The provider's id of the message, which it may have had already."""
+    parameters, provider = _parameters(mail), mail.desk.provider
+    sid = None
+    if mail.message.state == "trying":
+        sid = await provider.find(parameters, mail.message.created_at)
+    return sid or await provider.send(parameters)
+
+
+@asynccontextmanager
+async def _ending(mail: _Mail) -> AsyncIterator[Connection]:
+    """The transaction that writes what became of a message; then others may send."""
+    async with mail.desk.context.db.begin(mail.home) as connection:
+        yield connection
+        await conversations.let_go(connection, mail.home, mail.standing.conversation_id)
+
+
+async def _decline(mail: _Mail, code: int) -> None:
     if code in _TOO_MANY:
-        await _postpone(mail, alone, Unreachable())
+        await _postpone(mail, Unreachable())
     if code == _WINDOW:
-        await outbox.hold(alone, mail.home, mail.message.outbound_id, str(code))
+        async with _ending(mail) as connection:
+            await outbox.hold(connection, mail.home, mail.message.outbound_id, str(code))
         return
-    await _note(alone, mail, None, "failed", str(code))
+    await _note(mail, None, "failed", str(code))
     if code == _OPTED_OUT:
-        await conversations.silence(alone, mail.home, mail.standing.conversation_id)
+        async with mail.desk.context.db.begin(mail.home) as connection:
+            await conversations.silence(connection, mail.home, mail.standing.conversation_id)
 
 
-async def _postpone(mail: _Mail, alone: Connection, away: Unreachable) -> None:
+async def _postpone(mail: _Mail, away: Unreachable) -> None:
     """Try again later and later, for a day."""
     age = dates.now() - mail.message.created_at
     if age > _GIVEN_UP:
-        await _note(alone, mail, None, "failed", "the provider was away")
+        await _note(mail, None, "failed", "the provider was away")
         return
-    if not away.is_unknown:
-        # by itself: what follows undoes the transaction that is ours alone
-        async with mail.desk.context.db.begin(mail.home) as connection:
+    async with _ending(mail) as connection:
+        if not away.is_unknown:
             await outbox.untried(connection, mail.home, mail.message.outbound_id)
     raise Later(away.seconds or min(_LONGEST_PAUSE, 1.0 + age.total_seconds() / 2))
 
 
-async def _note(
-    alone: Connection, mail: _Mail, sid: str | None, state: str, error: str | None = None
-) -> None:
-    await outbox.follow(alone, mail.home, mail.message.outbound_id, sid, state, error)
+async def _note(mail: _Mail, sid: str | None, state: str, error: str | None = None) -> None:
+    async with _ending(mail) as connection:
+        await outbox.follow(connection, mail.home, mail.message.outbound_id, sid, state, error)

@@ -22,6 +22,7 @@ from open311.db import Database
 from open311.migrate import migrate
 from open311.settings import Settings
 from open311.tasks import Claimed
+from tests import working
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +44,7 @@ class Queue:
         return await tasks.claim(self.database, self.settings, [self.kind], most)
 
     async def work(self, do: Do, task: Claimed) -> None:
-        await tasks.work(self.database, self.settings, {self.kind: do}, task)
+        await working.work(self.database, self.settings, {self.kind: do}, task)
 
     async def row(self) -> dict[str, Any]:
         """The only task, as it stands."""
@@ -316,7 +317,7 @@ async def test_dead_tasks_are_listed_and_replayed_by_command(queue: Queue) -> No
 
 async def test_the_map_role_has_no_tasks(queue: Queue) -> None:
     readers = db.connect(queue.settings, "map")
-    for call in ("claim_tasks('{x}', 1, 1)", "count_tasks()"):
+    for call in ("claim_tasks('{x}', 1, 1)", "finish_tasks('{x}', '{1}', '{1}')", "count_tasks()"):
         with pytest.raises(DBAPIError, match="permission denied"):
             async with readers.shared() as connection:
                 await connection.execute(text(f"select * from {call}"))
@@ -356,7 +357,7 @@ async def test_claims_across_jurisdictions_for_an_owner_who_is_no_superuser(
             await tasks.add(connection, city, "test", "one")
     claimed = await tasks.claim(database, owned, ["test"], 10)
     assert {task.jurisdiction_id for task in claimed} == {"one.test", "two.test"}
-    await tasks.work(database, owned, {"test": succeed}, claimed[0])
+    await working.work(database, owned, {"test": succeed}, claimed[0])
     assert [each.number for each in await tasks.count(database)] == [1]
     await database.close()
     await run_sql(admin, f"drop database {name} with (force)")

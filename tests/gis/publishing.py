@@ -12,6 +12,7 @@ from msgspec import Struct
 from ingest import uploads
 from open311 import tasks, worker
 from open311.context import Context
+from tests import working
 
 WHERE = (18.65, -33.92)
 PASSWORD = "correct horse battery"
@@ -45,7 +46,7 @@ class Desk(Struct):
         db, settings = self.context.db, self.context.settings
         known = worker.handlers(self.context)
         for task in await tasks.claim(db, settings, [uploads.KIND], 100):
-            await tasks.work(db, settings, known, task)
+            await working.work(db, settings, known, task)
 
     async def upload(self, upload_id: str) -> Any:
         return (await self.client.get(f"/admin/uploads/{upload_id}")).json()

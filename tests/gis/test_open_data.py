@@ -30,6 +30,7 @@ from open311.commands.export import exports
 from open311.context import Context
 from open311.db import Database
 from open311.settings import Settings, SettingsError
+from tests import working
 from tests.conftest import FileHistory, new_database
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +60,7 @@ class Night(Struct, frozen=True):
         db, settings = self.context.db, self.context.settings
         while claimed := await tasks.claim(db, settings, [snapshots.KIND], 10):
             for task in claimed:
-                await tasks.work(db, settings, known, task)
+                await working.work(db, settings, known, task)
 
     async def make_another(self) -> None:
         """The tasks of today are those of yesterday."""

@@ -25,6 +25,7 @@ from open311.accounts import Role
 from open311.context import Context
 from open311.db import Database
 from open311.settings import Settings
+from tests import working
 from tests.gis.publishing import PASSWORD, Desk, frame, write
 
 pytestmark = pytest.mark.anyio
@@ -318,7 +319,7 @@ async def test_an_import_survives_its_worker(
     monkeypatch.setattr(datasets, "_fill", hang)
     (task,) = await tasks.claim(context.db, context.settings, [uploads.KIND], 1)
     dying = asyncio.create_task(
-        tasks.work(context.db, context.settings, worker.handlers(context), task)
+        working.work(context.db, context.settings, worker.handlers(context), task)
     )
     await stuck.wait()
     dying.cancel()

@@ -12,6 +12,7 @@ from ingest import reading
 from open311 import catalogue, catalogue_file, tasks
 from open311.db import Database
 from open311.settings import Settings
+from tests import working
 from tests.conftest import CITY
 
 pytestmark = pytest.mark.anyio
@@ -65,7 +66,7 @@ async def work(database: Database, settings: Settings, city: str) -> int:
 
     claimed = await tasks.claim(database, settings, [reading.KIND], 100)
     for task in claimed:
-        await tasks.work(database, settings, {reading.KIND: read}, task)
+        await working.work(database, settings, {reading.KIND: read}, task)
     return sum(task.jurisdiction_id == city for task in claimed)
 
 

@@ -60,7 +60,7 @@ async def test_views_and_functions_do_not_go_round_the_policies(owner: AsyncConn
     """)
     assert (await owner.execute(views)).scalars().all() == []
     found = [tuple(row) for row in await owner.execute(definers)]
-    names = ["account_roles", "claim_tasks", "count_tasks", "news", "relayed_since"]
+    names = ["account_roles", "claim_tasks", "count_tasks", "finish_tasks", "news", "relayed_since"]
     assert found == [(name, True) for name in names]
 
 

@@ -246,14 +246,14 @@ async def signalled(redis: OwnRedis) -> int:
 async def test_a_stopped_worker_finishes_what_it_has(
     client: httpx.AsyncClient, city: str, own: Settings, work: Work
 ) -> None:
-    await file(client, city, 20)
+    await file(client, city, 40)
     with working(own, 0.5) as worker:
         await until(work.is_under_way)
         worker.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(worker.wait, PATIENCE_SECONDS) == 0
     assert not await work.is_under_way()
     done = await work.ask("select count(*) from task where state = 'done'")
-    assert 0 < done < 20
+    assert 0 < done < 40
     assert await work.ask("select max(attempts) from task where state = 'waiting'") == 0
 
 

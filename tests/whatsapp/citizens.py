@@ -17,6 +17,7 @@ from open311 import dates, progress, secrets, tasks
 from open311.context import Context
 from open311.tasks import Handler
 from open311.workflow import Status
+from tests import working
 from tests.whatsapp.messages import CITIZEN, form, ours, sign
 from tests.whatsapp.provider import Provider
 
@@ -59,7 +60,7 @@ class World(Struct, frozen=True):
             db, settings = self.context.db, self.context.settings
             claimed = await tasks.claim(db, settings, list(self.handlers), 8)
             await asyncio.gather(
-                *(tasks.work(db, settings, self.handlers, task) for task in claimed)
+                *(working.work(db, settings, self.handlers, task) for task in claimed)
             )
             if not claimed:
                 await asyncio.sleep(0.02)

@@ -84,6 +84,8 @@ def photo() -> bytes:
 class _Handler(BaseHTTPRequestHandler):
     provider: Provider
     protocol_version = "HTTP/1.1"
+    # head and body leave together: apart, the second waits for the client's word of the first
+    wbufsize = -1
 
     def log_message(self, *_arguments: object) -> None:
         """Nothing is logged."""

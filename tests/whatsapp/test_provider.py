@@ -222,7 +222,9 @@ async def test_a_few_messages_may_go_at_once_and_then_one_at_a_time(world: World
         who = found.scalar_one()
         # the clock of a transaction stands still
         await connection.execute(text("update conversation set paced_until = now()"))
-        taken = [await conversations.pace(connection, world.city, who, 6.0, 10) for _ in range(12)]
+        taken = [
+            await conversations.pace(connection, world.city, who, 6.0, 10, 30.0) for _ in range(12)
+        ]
     assert taken == [True] * 10 + [False] * 2
 
 
