@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     ColumnElement,
+    Double,
     Row,
     Select,
     and_,
@@ -102,6 +105,33 @@ _ONE_CONDITIONS = (
 _ONE: Select[Any] = select(*COLUMNS).select_from(JOINED).where(*_ONE_CONDITIONS)
 _ONE_EXTENDED: Select[Any] = (
     select(*COLUMNS, *EXTENDED_COLUMNS).select_from(JOINED).where(*_ONE_CONDITIONS)
+)
+_CENTRE = func.geography(
+    func.st_setsrid(
+        func.st_makepoint(bindparam("long", type_=Double()), bindparam("lat", type_=Double())), 4326
+    )
+)
+_DISTANCE = func.st_distance(func.geography(R.geom), _CENTRE).label("distance")
+_COVER = (
+    func.unnest(
+        bindparam("firsts", type_=ARRAY(BigInteger)), bindparam("lasts", type_=ARRAY(BigInteger))
+    )
+    .table_valued("first", "last")
+    .render_derived(name="cover")
+)
+_NEARBY: Select[Any] = (
+    select(*COLUMNS, _DISTANCE)
+    .select_from(JOINED.join(_COVER, and_(R.quadkey >= _COVER.c.first, R.quadkey < _COVER.c.last)))
+    .where(
+        R.jurisdiction_id == bindparam("jurisdiction_id"),
+        R.visibility == "public",
+        R.service_code == bindparam("service_code"),
+        R.closed_datetime.is_(None),
+        R.requested_datetime >= bindparam("since"),
+        func.st_dwithin(func.geography(R.geom), _CENTRE, bindparam("radius", type_=Double())),
+    )
+    .order_by(_DISTANCE, R.service_request_id)
+    .limit(_MOST_NEARBY)
 )
 
 
@@ -295,23 +325,13 @@ async def find_nearby(
     since: datetime,
 ) -> Sequence[Row[Any]]:
     """Open public requests of a service in a circle, nearest first, with their `distance` (m)."""
-    wanted = Filters(
-        Page(1, _MOST_NEARBY),
-        service_codes=[service_code],
-        status=PublicStatus.OPEN,
-        requested=(since, None),
-        circle=circle,
-    )
-    distance = func.st_distance(func.geography(R.geom), _geography(circle)).label("distance")
-    columns: tuple[Any, ...] = (*COLUMNS, distance)
-    nearest = (
-        select(*columns)
-        .select_from(JOINED)
-        .where(*_conditions(jurisdiction_id, wanted))
-        .order_by(distance, R.service_request_id)
-        .limit(wanted.page.size)
-    )
-    return (await connection.execute(nearest)).all()
+    box = circle.box
+    ranges = tiles.cover(max(-180.0, box.west), box.south, min(180.0, box.east), box.north)
+    names = {"jurisdiction_id": jurisdiction_id, "service_code": service_code, "since": since}
+    names |= {"lat": circle.lat, "long": circle.long, "radius": circle.radius}
+    names["firsts"], names["lasts"] = (list(ends) for ends in zip(*ranges, strict=True))
+    found: Sequence[Row[Any]] = (await connection.execute(_NEARBY, names)).all()
+    return found
 
 
 async def _check_codes(
