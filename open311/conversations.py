@@ -15,7 +15,7 @@ Connection = AsyncConnection
 
 _LOCK = text("""
 select c.channel, c.sealed, c.stopped_at, c.heard_at, r.sealed as contact,
-    c.sending_until > now() as is_sending
+    c.sending_until > now() as is_sending, c.errand_until > now() as is_on_errand
 from conversation c
 left join reporter r using (jurisdiction_id, reporter_id)
 where c.jurisdiction_id = :jurisdiction_id and c.conversation_id = :conversation_id
@@ -26,7 +26,8 @@ update conversation
 set sealed = :sealed,
     stopped_at = case when cast(:stopped as boolean) then coalesce(stopped_at, now()) end,
     heard_at = greatest(heard_at, cast(:heard_at as timestamptz)),
-    reporter_id = coalesce(cast(:reporter_id as text), reporter_id)
+    reporter_id = coalesce(cast(:reporter_id as text), reporter_id),
+    errand_until = now() + make_interval(secs => cast(:errand_seconds as double precision))
 where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
 """)
 # The generic cell rate algorithm: a message moves the time by its interval, and may be ahead of
@@ -41,6 +42,10 @@ returning 1
 """)
 _LET_GO = text("""
 update conversation set sending_until = null
+where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
+""")
+_GIVE_UP = text("""
+update conversation set errand_until = null
 where jurisdiction_id = :jurisdiction_id and conversation_id = :conversation_id
 """)
 _SILENCE = text("""
@@ -84,6 +89,8 @@ class Standing(Struct, frozen=True):
     heard_at: datetime
     is_sending: bool = False
     """Whether a worker is sending one of its messages."""
+    is_on_errand: bool = False
+    """Whether a worker is doing what it waits for."""
 
 
 def identify(settings: Settings, jurisdiction_id: str, channel: str, ours: str, theirs: str) -> str:
@@ -105,7 +112,7 @@ async def take(
         state = secrets.cipher(settings.secret_keys).decrypt(row.sealed)
     return Standing(
         *(conversation_id, row.channel, contact, state),
-        *(row.stopped_at, row.heard_at, bool(row.is_sending)),
+        *(row.stopped_at, row.heard_at, bool(row.is_sending), bool(row.is_on_errand)),
     )
 
 
@@ -119,16 +126,25 @@ async def save(
     stopped: bool,
     heard_at: datetime | None = None,
     reporter_id: str | None = None,
+    errand_seconds: float | None = None,
 ) -> None:
     """Keep where a conversation stands; to who stopped it nothing is sent of its own accord.
 
+    The caller alone does what it waits for, if anything, for `errand_seconds` from now.
     `heard_at` is when the citizen wrote: for a day from then on anything may be answered.
     `reporter_id` says who that is, once it is known.
     """
     sealed = secrets.cipher(settings.secret_keys).encrypt(state)
     names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
-    more = {"stopped": stopped, "heard_at": heard_at, "reporter_id": reporter_id}
-    await connection.execute(_SAVE, names | {"sealed": sealed} | more)
+    more = {"sealed": sealed, "stopped": stopped, "heard_at": heard_at}
+    whose = {"reporter_id": reporter_id, "errand_seconds": errand_seconds}
+    await connection.execute(_SAVE, names | more | whose)
+
+
+async def give_up(connection: AsyncConnection, jurisdiction_id: str, conversation_id: str) -> None:
+    """Note that what a conversation waits for was not done: whoever comes may do it."""
+    names = {"jurisdiction_id": jurisdiction_id, "conversation_id": conversation_id}
+    await connection.execute(_GIVE_UP, names)
 
 
 async def pace(

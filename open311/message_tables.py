@@ -35,6 +35,7 @@ conversation = Table(
     instant("heard_at", now=True),
     instant("paced_until", now=True),
     instant("sending_until", null=True),
+    instant("errand_until", null=True),
     within("reporter", "reporter_id", "reporter_id"),
     Index(None, "jurisdiction_id", "reporter_id"),
 )

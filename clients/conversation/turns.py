@@ -22,8 +22,11 @@ from open311.conversations import Connection
 from open311.inbox import Letter
 from open311.reporters import Contact
 from open311.subscriptions import Follower
+from open311.tasks import Later
 
 SILENT_KIND = "conversation.silent"
+_PAUSE_SECONDS = 0.5
+"""When to look again whether another worker's errand is done."""
 _PATIENCE = dict.fromkeys(("describe", "service", "group", "place", "suburb"), 3600)
 """Seconds after which what can be filed is filed, by the question that nobody answered."""
 
@@ -49,7 +52,12 @@ async def _go_on(desk: Desk, who: Follower) -> None:
         errand, contact, channel = await _answer_all(desk, who, done)
         if errand is None:
             return
-        done = await errands.do(desk, who, contact, errand, channel)
+        try:
+            done = await errands.do(desk, who, contact, errand, channel)
+        except BaseException:
+            async with desk.context.db.begin(who.home) as connection:
+                await conversations.give_up(connection, who.home, who.conversation_id)
+            raise
 
 
 async def keep_silence(desk: Desk, home: str, payload: dict[str, Any]) -> None:
@@ -59,9 +67,10 @@ async def keep_silence(desk: Desk, home: str, payload: dict[str, Any]) -> None:
         here, state = await _enter(desk, connection, Follower(home, conversation_id))
         if here is None or state.turn != payload["turn"]:
             return
-        turn = step(state, Silent(payload["turn"], dates.now()), here.city)
-        await _say(here, turn, f"silent-{payload['turn']}")
-        await _save(here, turn.state)
+        if state.errand is None:
+            turn = step(state, Silent(payload["turn"], dates.now()), here.city)
+            await _say(here, turn, f"silent-{payload['turn']}")
+            await _save(here, turn.state)
     await go_on(desk, home, payload)
 
 
@@ -76,6 +85,8 @@ async def _answer_all(
         here, state = await _enter(desk, connection, who)
         if here is None:
             return None, None, ""
+        if done is None and here.standing.is_on_errand:
+            raise Later(_PAUSE_SECONDS)
         heard = _Heard(here.standing.contact)
         if done is not None:
             turn = step(state, done, here.city)
@@ -87,7 +98,7 @@ async def _answer_all(
             if state.errand is not None:
                 break
             state = await _answer(here, state, letter, heard)
-        if done is not None or heard.letters:
+        if done is not None or heard.letters or state.errand is not None:
             await _save(here, state, heard)
         return state.errand, heard.contact, here.standing.channel
 
@@ -144,8 +155,12 @@ async def _say(here: Here, turn: Turn, reason: str) -> None:
 
 
 async def _save(here: Here, state: State, heard: _Heard | None = None) -> None:
-    """Keep where the conversation stands, with all that brought it there."""
+    """Keep where the conversation stands, with all that brought it there.
+
+    Its errand is this worker's alone, until it may be taken for dead.
+    """
     settings, heard = here.desk.context.settings, heard or _Heard(here.standing.contact)
+    seconds = None if state.errand is None else settings.task_lease_seconds
     if heard.letters:
         await inbox.handled(here.connection, here.home, heard.letters)
     await conversations.save(
@@ -157,6 +172,7 @@ async def _save(here: Here, state: State, heard: _Heard | None = None) -> None:
         stopped=state.stopped,
         heard_at=heard.at,
         reporter_id=heard.reporter_id,
+        errand_seconds=seconds,
     )
     await _wait_for_answer(here, state)
 
