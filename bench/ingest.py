@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
@@ -123,6 +123,11 @@ def yes_of(citizen: int) -> dict[str, str]:
     return _form(citizen, "c", {"Body": "yes"})
 
 
+def conversations_of(citizens: Iterable[int]) -> list[dict[str, str]]:
+    """What each citizen sends until the report is filed."""
+    return [make(each) for each in citizens for make in (words_of, pin_of, yes_of)]
+
+
 def _form(citizen: int, part: str, more: dict[str, str]) -> dict[str, str]:
     named = {"MessageSid": f"SM{citizen:031d}{part}", "AccountSid": ACCOUNT, "NumMedia": "0"}
     addresses = {"From": f"whatsapp:+2782{citizen:07d}", "To": f"whatsapp:{OURS}"}
@@ -132,12 +137,14 @@ def _form(citizen: int, part: str, more: dict[str, str]) -> dict[str, str]:
 async def measure(settings: Settings, url: str, seconds: int) -> None:
     connections = aiohttp.TCPConnector(limit=200, keepalive_timeout=3)
     async with aiohttp.ClientSession(url, connector=connections) as client:
-        await flow(client, [words_of(n) for n in range(50)], 50)  # warm
-        citizens = range(100, 100 + seconds * 27)
-        forms = [make(n) for n in citizens for make in (words_of, pin_of, yes_of)]
-        show("acknowledged at 80/s", await flow(client, forms, 80))
-        await asyncio.sleep(10)
-        await show_filed(settings)
+        await flow(
+            client, conversations_of(range(seconds * 27)), 80
+        )  # warm, connection by connection
+        await drained(settings)
+        citizens = range(1000, 1000 + seconds * 27)
+        show("acknowledged at 80/s", await flow(client, conversations_of(citizens), 80))
+        await drained(settings)
+        await show_filed(settings, citizens)
         citizens = range(10_000, 10_000 + 300 * seconds // 2)
         show("acknowledged at 300/s", await flow(client, [words_of(n) for n in citizens], 300))
         burst = [words_of(n) for n in range(20_000, 20_500)]
@@ -172,18 +179,22 @@ def show(what: str, times: list[float]) -> None:
     print(f"{what}: {figures} ({len(times)} messages)", flush=True)
 
 
-async def show_filed(settings: Settings) -> None:
+async def show_filed(settings: Settings, citizens: range) -> None:
     """From the receipt of the yes to the event of the filed request, by the database's clock."""
     connection = await asyncpg.connect(settings.database_url)
-    rows = await connection.fetch("""
+    yeses = [yes_of(citizen)["MessageSid"] for citizen in citizens]
+    filed = await connection.fetch(
+        """
         select extract(epoch from min(o.created_at) - max(i.received_at)) as seconds
         from inbox i
         join outbound o using (jurisdiction_id, conversation_id)
-        where i.message_id like '%c' and o.service_request_id is not null
+        where i.message_id = any($1) and o.service_request_id is not null
         group by i.conversation_id
-    """)
+        """,
+        yeses,
+    )
     await connection.close()
-    show("from webhook to filed request at 80/s", [1000 * float(row["seconds"]) for row in rows])
+    show("from webhook to filed request at 80/s", [1000 * float(row["seconds"]) for row in filed])
 
 
 async def drained(settings: Settings) -> None:
