@@ -99,7 +99,7 @@ async def _answer_all(
                 break
             state = await _answer(here, state, letter, heard)
         if done is not None or heard.letters or state.errand is not None:
-            await _save(here, state, heard)
+            await _save(here, state, heard, on_errand=state.errand is not None)
         return state.errand, heard.contact, here.standing.channel
 
 
@@ -154,13 +154,15 @@ async def _say(here: Here, turn: Turn, reason: str) -> None:
     await outbox.put(here.connection, settings, here.home, conversation_id, name, kind, said, about)
 
 
-async def _save(here: Here, state: State, heard: _Heard | None = None) -> None:
+async def _save(
+    here: Here, state: State, heard: _Heard | None = None, *, on_errand: bool = False
+) -> None:
     """Keep where the conversation stands, with all that brought it there.
 
-    Its errand is this worker's alone, until it may be taken for dead.
+    The errand is this worker's alone if it now goes `on_errand`, until it may be taken for dead.
     """
     settings, heard = here.desk.context.settings, heard or _Heard(here.standing.contact)
-    seconds = None if state.errand is None else settings.task_lease_seconds
+    seconds = settings.task_lease_seconds if on_errand else None
     if heard.letters:
         await inbox.handled(here.connection, here.home, heard.letters)
     await conversations.save(
