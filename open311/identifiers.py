@@ -7,8 +7,13 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def short() -> str:
-    """A service_request_id: forty random bits as `XXXX-XXXX`; taken ones are to be redrawn."""
+    """A service_request_id: forty random bits as `XXXX-XXXX`; taken ones are to be redrawn.
+
+    It has a digit: what is written without the dash then is no word.
+    """
     letters = _draw(8)
+    while letters.isalpha():
+        letters = _draw(8)
     return f"{letters[:4]}-{letters[4:]}"
 
 

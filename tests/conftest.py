@@ -16,11 +16,12 @@ import msgspec
 import pandas as pd
 import pytest
 import sqlalchemy
+from argon2 import PasswordHasher
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ingest import history
-from open311 import boundaries, catalogue, db, embedded, keys, place_names
+from open311 import boundaries, catalogue, db, embedded, keys, passwords, place_names
 from open311.app import create_app
 from open311.db import Database
 from open311.environment import from_environment
@@ -34,6 +35,12 @@ CITY = Path(__file__).parent / "city.yaml"
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> None:
+    """Hash those of the tests for next to nothing: they are no secrets."""
+    passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.fixture(scope="session")
@@ -134,9 +141,9 @@ async def file_history(database: Database, city: str, tmp_path: Path) -> FileHis
     return file
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def app(settings: Settings) -> AsyncIterator[Litestar]:
-    """The server with its connections open."""
+    """The server with its connections open: one for a file of tests, for it takes time to make."""
     made = create_app(settings)
     async with made.lifespan():
         yield made

@@ -9,7 +9,9 @@ import msgspec
 import yaml
 from msgspec import Struct
 
-_REFERENCE = re.compile(r"\b([0-9A-HJKMNP-TV-Z]{4})[- ]?([0-9A-HJKMNP-TV-Z]{4})\b")
+_FOUR = "([0-9A-HJKMNP-TV-Z]{4})"
+_REFERENCE = re.compile(rf"\b{_FOUR}-{_FOUR}\b")
+_WITHOUT_DASH = re.compile(rf"\b(?=[A-Z]{0, 4} ?[A-Z]{0, 4}[0-9]){_FOUR} ?{_FOUR}\b")
 _NUMBER = re.compile(r"\W*(\d{1,2})\W*")
 
 
@@ -34,15 +36,18 @@ def find(text: str) -> Command | None:
 
 
 def find_reference(text: str) -> str | None:
-    """A request's id as people write it, in any case, with or without its dash."""
-    match = _REFERENCE.search(text.upper())
-    if match is None or not any(letter.isdigit() for letter in match.group()):
-        return None
-    return f"{match.group(1)}-{match.group(2)}"
+    """A request's id as people write it, in any case.
+
+    Without its dash it has a digit: else it is a word, or two.
+    """
+    upper = text.upper()
+    match = _REFERENCE.search(upper) or _WITHOUT_DASH.search(upper)
+    return f"{match.group(1)}-{match.group(2)}" if match else None
 
 
 def _is_reference_alone(text: str) -> bool:
-    return _REFERENCE.fullmatch(text.strip().upper()) is not None
+    plain = text.strip().upper()
+    return bool(_REFERENCE.fullmatch(plain) or _WITHOUT_DASH.fullmatch(plain))
 
 
 def number(text: str) -> int | None:

@@ -283,7 +283,7 @@ async def test_names_and_words_are_checked(desk: Desk, tmp_path: Path) -> None:
     assert (await desk.client.get("/admin/uploads")).json() == {"uploads": []}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(settings: Settings) -> Settings:
     """Files are small here."""
     return msgspec.structs.replace(settings, max_layer_bytes=500_000)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from open311 import db, staff
 from open311.accounts import Role
+from open311.app import create_app
 from open311.connections import close_context, open_context
 from open311.db import Database
 from open311.settings import Settings
@@ -50,6 +51,13 @@ def schema(city: str) -> str:
 def settings(settings: Settings, city: str, schema: str) -> Settings:
     schemas = ("elsewhere.test=gis_elsewhere", f"{city}={schema}")
     return msgspec.structs.replace(settings, layer_schemas=schemas)
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[Litestar]:
+    made = create_app(settings)
+    async with made.lifespan():
+        yield made
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ async def rows(demo: Settings) -> list[Row]:
         return list((await connection.execute(_ROWS, {"jurisdiction_id": CAPE_TOWN})).all())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def demo_app(demo: Settings) -> AsyncIterator[Litestar]:
     """The server on the demo's database."""
     made = create_app(demo)

@@ -334,6 +334,25 @@ def test_commands_are_understood_in_every_state_and_language(where: str) -> None
             assert after.state.draft == Draft()
 
 
+@pytest.mark.parametrize(
+    ("said", "reference"),
+    [
+        ("STXB-NNEN", "STXB-NNEN"),
+        ("status of stxb-nnen", "STXB-NNEN"),
+        ("status 7k2mq4xz", "7K2M-Q4XZ"),
+        ("status 7k2m q4xz", "7K2M-Q4XZ"),
+        ("NNEN Q4XZ", "NNEN-Q4XZ"),
+        ("status ward 7K2M-Q4XZ", "7K2M-Q4XZ"),
+        ("STXBNNEN", None),
+        ("that tree", None),
+        ("that tree 4", None),
+    ],
+)
+def test_a_reference_is_found_as_it_is_written(said: str, reference: str | None) -> None:
+    command = commands.find(said)
+    assert (command.reference if command else None) == reference
+
+
 def test_status_by_reference_and_of_the_last() -> None:
     state, _ = talk(hear("status 7k2m q4xz"))
     assert state.errand == LookUp("1", "city.test", "7K2M-Q4XZ")
