@@ -11,7 +11,7 @@ from msgspec import Struct
 
 _FOUR = "([0-9A-HJKMNP-TV-Z]{4})"
 _REFERENCE = re.compile(rf"\b{_FOUR}-{_FOUR}\b")
-_WITHOUT_DASH = re.compile(rf"\b(?=[A-Z]{0, 4} ?[A-Z]{0, 4}[0-9]){_FOUR} ?{_FOUR}\b")
+_WITHOUT_DASH = re.compile(rf"\b(?=[A-Z]* ?[A-Z]*[0-9]){_FOUR} ?{_FOUR}\b")
 _NUMBER = re.compile(r"\W*(\d{1,2})\W*")
 
 
