@@ -85,8 +85,8 @@ def handlers(context: Context) -> Handlers:
 
 
 def _language(text: str, spoken: Sequence[str], before: str) -> str | None:
-    """The language of a message, if that is sure."""
-    found = identify(text, spoken, before or None)
+    """The language of a message, if that is sure; who chose another than the city's keeps it."""
+    found = identify(text, {*spoken, before} if before else spoken, before or None)
     return found.language if found.language != OTHER and found.confidence >= SURE else None
 
 

@@ -9,6 +9,8 @@ import msgspec
 import yaml
 from msgspec import Struct
 
+from clients.conversation import catalogues
+
 _FOUR = "([0-9A-HJKMNP-TV-Z]{4})"
 _REFERENCE = re.compile(rf"\b{_FOUR}-{_FOUR}\b")
 _WITHOUT_DASH = re.compile(rf"\b(?=[A-Z]* ?[A-Z]*[0-9]){_FOUR} ?{_FOUR}\b")
@@ -16,18 +18,24 @@ _NUMBER = re.compile(r"\W*(\d{1,2})\W*")
 
 
 class Command(Struct, frozen=True):
-    """A command by its name, and the request that it names."""
+    """A command by its name, and the request or the language that it names."""
 
     name: str
     reference: str | None = None
+    language: str | None = None
 
 
 def find(text: str) -> Command | None:
-    """The command that a message is, if it is nothing else; `status` may name a request."""
+    """The command that a message is, if it is nothing else; `status` may name a request.
+
+    A language's name alone chooses it.
+    """
     plain = _plain(text)
     name = _words().get(plain)
     if name:
         return Command(name)
+    if plain in _languages():
+        return Command("language", language=_languages()[plain])
     reference = find_reference(text)
     first = plain.split(" ", 1)[0]
     if reference and (_words().get(first) == "status" or _is_reference_alone(text)):
@@ -70,6 +78,16 @@ def _words() -> dict[str, str]:
     for name, languages in read.items():
         for said in (word for words in languages.values() for word in words):
             known.setdefault(_plain(said), name)
+    return known
+
+
+@cache
+def _languages() -> dict[str, str]:
+    """Languages by their own names, as said with their prefix or without."""
+    known: dict[str, str] = {}
+    for code in catalogues.languages():
+        name = _plain(catalogues.sentence(code, f"language.{code}"))
+        known |= {name: code, name.removeprefix("isi"): code}
     return known
 
 

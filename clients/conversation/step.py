@@ -104,7 +104,9 @@ def _cancel(state: State, _heard: Heard, _city: City, _command: Command) -> Turn
     return say(replace(state, draft=Draft()), told)
 
 
-def _ask_language(state: State, _heard: Heard, city: City, _command: Command) -> Turn:
+def _ask_language(state: State, _heard: Heard, city: City, command: Command) -> Turn | None:
+    if command.language:
+        return _speak(state, command.language, city)
     options = tuple(dict.fromkeys((*city.languages, *("en", "af", "zu", "xh"))))
     names = tuple(f"@language.{code}" for code in options)
     return ask(state, "language", options, Reply("language", choices=names))
@@ -114,7 +116,11 @@ def _choose_language(state: State, heard: Heard, city: City) -> Turn | None:
     picked = reporting.pick(state, heard)
     if picked is None:
         return None
-    state = replace(state, language=picked, asked="", options=())
+    return _speak(state, picked, city)
+
+
+def _speak(state: State, language: str, city: City) -> Turn:
+    state = replace(state, language=language, asked="", options=())
     return reporting.continue_after(state, Reply("language_set"), city)
 
 

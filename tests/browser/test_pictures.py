@@ -34,7 +34,10 @@ async ([style, center, zoom, side]) => {
     container, style, center, zoom, pixelRatio: 1, fadeDuration: 0, attributionControl: false,
     canvasContextAttributes: { preserveDrawingBuffer: true },
   });
-  await new Promise((resolve) => map.once("idle", resolve));
+  await new Promise((resolve, reject) => {
+    map.once("idle", resolve);
+    setTimeout(() => reject(new Error("the map is never idle")), 90000);
+  });
   const told = map.getCanvas().toDataURL("image/png");
   map.remove();
   return told;
