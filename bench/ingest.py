@@ -42,7 +42,7 @@ PATH = "/whatsapp/inbound"
 @click.command()
 @click.option("--seconds", default=10, show_default=True, help="Length of each steady load.")
 @click.option("--waiting", default=10_000, show_default=True, help="Messages to work off.")
-@click.option("--workers", default=1, show_default=True)
+@click.option("--workers", default=2, show_default=True)
 def main(seconds: int, waiting: int, workers: int) -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as folder, serving(ACCOUNT, TOKEN) as provider:

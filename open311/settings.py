@@ -63,7 +63,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             le=19,
             description="How far those stand back for the web processes, as nice(1) counts it.",
         ),
-    ] = 5
+    ] = 10
     words_dir: Annotated[
         str,
         Meta(

@@ -47,9 +47,12 @@ class Server(Struct, frozen=True):
 
 
 def environment(var_dir: Path, port: int) -> dict[str, str]:
-    """The test's own, for a server that has to bring all services itself."""
+    """The test's own, for a server that has to bring all services itself.
+
+    Its workers do not stand back: other tests keep the processors busy.
+    """
     inherited = {name: value for name, value in os.environ.items() if name not in SERVICES}
-    return {**inherited, "VAR_DIR": str(var_dir), "PORT": str(port)}
+    return {"WORKER_NICE": "0", **inherited, "VAR_DIR": str(var_dir), "PORT": str(port)}
 
 
 def services(settings: Settings, folder: Path) -> dict[str, str]:
