@@ -106,11 +106,14 @@ _ONE: Select[Any] = select(*COLUMNS).select_from(JOINED).where(*_ONE_CONDITIONS)
 _ONE_EXTENDED: Select[Any] = (
     select(*COLUMNS, *EXTENDED_COLUMNS).select_from(JOINED).where(*_ONE_CONDITIONS)
 )
-_CENTRE = func.geography(
-    func.st_setsrid(
-        func.st_makepoint(bindparam("long", type_=Double()), bindparam("lat", type_=Double())), 4326
-    )
-)
+
+
+def _geography(long: Any, lat: Any) -> ColumnElement[Any]:
+    """A point of degrees, or of what is bound to be."""
+    return func.geography(func.st_setsrid(func.st_makepoint(long, lat), 4326))
+
+
+_CENTRE = _geography(bindparam("long", type_=Double()), bindparam("lat", type_=Double()))
 _DISTANCE = func.st_distance(func.geography(R.geom), _CENTRE).label("distance")
 _COVER = (
     func.unnest(
@@ -325,11 +328,11 @@ async def find_nearby(
     since: datetime,
 ) -> Sequence[Row[Any]]:
     """Open public requests of a service in a circle, nearest first, with their `distance` (m)."""
-    box = circle.box
-    ranges = tiles.cover(max(-180.0, box.west), box.south, min(180.0, box.east), box.north)
     names = {"jurisdiction_id": jurisdiction_id, "service_code": service_code, "since": since}
     names |= {"lat": circle.lat, "long": circle.long, "radius": circle.radius}
-    names["firsts"], names["lasts"] = (list(ends) for ends in zip(*ranges, strict=True))
+    names["firsts"], names["lasts"] = (
+        list(ends) for ends in zip(*_ranges(circle.box), strict=True)
+    )
     found: Sequence[Row[Any]] = (await connection.execute(_NEARBY, names)).all()
     return found
 
@@ -363,7 +366,9 @@ def _conditions(jurisdiction_id: str, filters: Filters) -> list[ColumnElement[bo
     if filters.circle:
         conditions += _in_box(filters.circle.box)
         near = func.st_dwithin(
-            func.geography(R.geom), _geography(filters.circle), filters.circle.radius
+            func.geography(R.geom),
+            _geography(filters.circle.long, filters.circle.lat),
+            filters.circle.radius,
         )
         conditions.append(near)
     return conditions
@@ -376,15 +381,15 @@ def span_conditions(column: ColumnElement[Any], span: Span) -> list[ColumnElemen
     return after if end is None else [*after, column <= end]
 
 
+def _ranges(box: Box) -> list[tuple[int, int]]:
+    """The quadkeys of a box, from the first to before the last; a circle's may leave the world."""
+    return tiles.cover(max(-180.0, box.west), box.south, min(180.0, box.east), box.north)
+
+
 def _in_box(box: Box) -> list[ColumnElement[bool]]:
     """Ranges of the quadkey for the index, and the box itself to be exact."""
-    ranges = tiles.cover(max(-180.0, box.west), box.south, min(180.0, box.east), box.north)
     envelope = func.st_makeenvelope(box.west, box.south, box.east, box.north, 4326)
     return [
-        or_(*(and_(R.quadkey >= first, R.quadkey < last) for first, last in ranges)),
+        or_(*(and_(R.quadkey >= first, R.quadkey < last) for first, last in _ranges(box))),
         func.st_intersects(R.geom, envelope),
     ]
-
-
-def _geography(circle: Circle) -> ColumnElement[Any]:
-    return func.geography(func.st_setsrid(func.st_makepoint(circle.long, circle.lat), 4326))
